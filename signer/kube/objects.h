@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "signer/kube/json.h"
+
+namespace signet {
+
+using StringMap = std::map<std::string, std::string, std::less<>>;
+
+// An entry of status.conditions, whole: a merge patch replaces the list, so who adds one writes the others back as they
+// were. Times are the API's text (RFC 3339).
+struct CsrCondition {
+  std::string type;
+  std::string status;
+  std::string reason;
+  std::string message;
+  std::string last_update_time;
+  std::string last_transition_time;
+
+  bool operator==(const CsrCondition&) const = default;
+};
+
+// certificates.k8s.io/v1 CertificateSigningRequest, as far as we read it
+// (https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/certificate-signing-request-v1/).
+struct CertificateSigningRequest {
+  std::string name;
+  std::string generate_name;
+  std::string uid;
+  std::string resource_version;
+  StringMap annotations;
+  StringMap labels;
+
+  struct Spec {
+    // The bytes of spec.request, base64 undone: PEM of a PKCS#10, as the requester wrote it.
+    std::string request;
+    std::string signer_name;
+    std::vector<std::string> usages;
+    std::optional<std::int32_t> expiration_seconds;
+    // Who created the object. The API server fills these in after mutating admission: empty before that.
+    std::string username;
+    std::string uid;
+    std::vector<std::string> groups;
+
+    bool operator==(const Spec&) const = default;
+  };
+  Spec spec;
+
+  struct Status {
+    std::vector<CsrCondition> conditions;
+    // The bytes of status.certificate, base64 undone: PEM, the leaf first. Empty until issued.
+    std::string certificate;
+
+    bool operator==(const Status&) const = default;
+  };
+  Status status;
+
+  // A field that is absent or null is empty, as in the Kubernetes API; one of a wrong type is an error; unknown ones
+  // are ignored, for the API grows. What the values mean is not judged. The error begins with the JSON path of the
+  // first offence, under `path` if one is given: `request.object.spec.usages[2]: must be a string`.
+  [[nodiscard]] static tl::expected<CertificateSigningRequest, std::string> decode(JsonView object,
+                                                                                   std::string_view path = {});
+
+  // Whether a condition of this type has status "True". Approved and Denied may carry no status in objects older than
+  // v1: that counts too.
+  [[nodiscard]] bool has_condition(std::string_view type) const;
+
+  bool operator==(const CertificateSigningRequest&) const = default;
+};
+
+}  // namespace signet

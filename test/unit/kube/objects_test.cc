@@ -1,0 +1,117 @@
+#include "signer/kube/objects.h"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
+
+namespace signet {
+namespace {
+
+tl::expected<CertificateSigningRequest, std::string> decode(std::string_view text, std::string_view path = {}) {
+  const auto document = JsonDocument::parse(text);
+  REQUIRE(document.has_value());
+  return CertificateSigningRequest::decode(document->root(), path);
+}
+
+TEST_CASE("A CertificateSigningRequest is read with every field we use") {
+  const auto csr = decode(R"({
+    "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
+    "metadata": {"name": "csr-workload-x", "generateName": "csr-workload-", "uid": "u-1", "resourceVersion": "42",
+                 "annotations": {"a": "1", "b": ""}, "labels": {"l": "2"}, "managedFields": [{"anything": []}]},
+    "spec": {"request": "Zm9v", "signerName": "example.com/foo", "usages": ["digital signature", "client auth"],
+             "expirationSeconds": 600, "username": "system:admin", "uid": "7", "groups": ["g1", "g2"], "extra": {"x": ["y"]}},
+    "status": {"conditions": [{"type": "Approved", "status": "True", "reason": "R", "message": "M",
+                               "lastUpdateTime": "2026-01-01T00:00:00Z", "lastTransitionTime": "2026-01-02T00:00:00Z"},
+                              {"type": "Failed", "status": "False"}],
+               "certificate": "YmFy"}})");
+  REQUIRE(csr.has_value());
+  CertificateSigningRequest expected;
+  expected.name = "csr-workload-x";
+  expected.generate_name = "csr-workload-";
+  expected.uid = "u-1";
+  expected.resource_version = "42";
+  expected.annotations = {{"a", "1"}, {"b", ""}};
+  expected.labels = {{"l", "2"}};
+  expected.spec = {"foo", "example.com/foo", {"digital signature", "client auth"}, 600, "system:admin",
+                   "7",   {"g1", "g2"}};
+  expected.status.conditions = {{"Approved", "True", "R", "M", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"},
+                                {"Failed", "False", "", "", "", ""}};
+  expected.status.certificate = "bar";
+  CHECK(*csr == expected);
+  CHECK(csr->has_condition("Approved"));
+  CHECK_FALSE(csr->has_condition("Failed"));
+  CHECK_FALSE(csr->has_condition("Denied"));
+}
+
+TEST_CASE("Fields that are absent or null are empty") {
+  const char* const texts[] = {
+      "{}",
+      R"({"metadata":null,"spec":null,"status":null})",
+      R"({"metadata":{},"spec":{},"status":{}})",
+      R"({"metadata":{"name":null,"annotations":null,"labels":null},
+          "spec":{"request":null,"usages":null,"expirationSeconds":null,"groups":null},
+          "status":{"conditions":null,"certificate":null}})",
+  };
+  for (const char* text : texts) {
+    INFO(text);
+    CHECK(decode(text) == CertificateSigningRequest());
+  }
+}
+
+TEST_CASE("A field of a wrong type is refused with its JSON path") {
+  struct Row {
+    const char* text;
+    const char* error;
+  };
+  const Row rows[] = {
+      {R"([])", "the object: must be an object"},
+      {R"(null)", "the object: must be an object"},
+      {R"({"metadata":7})", "metadata: must be an object"},
+      {R"({"metadata":{"name":7}})", "metadata.name: must be a string"},
+      {R"({"metadata":{"uid":["x"]}})", "metadata.uid: must be a string"},
+      {R"({"metadata":{"labels":[]}})", "metadata.labels: must be an object"},
+      {R"({"metadata":{"annotations":{"a/b":true}}})", R"(metadata.annotations["a/b"]: must be a string)"},
+      {R"({"spec":"x"})", "spec: must be an object"},
+      {R"({"spec":{"request":7}})", "spec.request: must be a string"},
+      {R"({"spec":{"request":"Zm9"}})", "spec.request: byte 3: the length of base64 is not a multiple of 4"},
+      {R"({"spec":{"usages":"any"}})", "spec.usages: must be a list"},
+      {R"({"spec":{"usages":["a","b",3]}})", "spec.usages[2]: must be a string"},
+      {R"({"spec":{"groups":[null]}})", "spec.groups[0]: must be a string"},
+      {R"({"spec":{"expirationSeconds":"600"}})", "spec.expirationSeconds: must be a 32-bit integer"},
+      {R"({"spec":{"expirationSeconds":600.0}})", "spec.expirationSeconds: must be a 32-bit integer"},
+      {R"({"spec":{"expirationSeconds":2147483648}})", "spec.expirationSeconds: must be a 32-bit integer"},
+      {R"({"status":{"conditions":{}}})", "status.conditions: must be a list"},
+      {R"({"status":{"conditions":[{},"x"]}})", "status.conditions[1]: must be an object"},
+      {R"({"status":{"conditions":[{"type":1}]}})", "status.conditions[0].type: must be a string"},
+      {R"({"status":{"certificate":"?"}})", "status.certificate: byte 1: the length of base64 is not a multiple of 4"},
+      {R"({"spec":{"uid":1},"status":7})", "spec.uid: must be a string"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.text);
+    const auto csr = decode(row.text);
+    REQUIRE_FALSE(csr.has_value());
+    CHECK(csr.error() == row.error);
+  }
+}
+
+TEST_CASE("The path of an error stands under the given one") {
+  CHECK(decode("7", "request.object").error() == "request.object: must be an object");
+  CHECK(decode(R"({"spec":{"usages":[1]}})", "request.object").error() ==
+        "request.object.spec.usages[0]: must be a string");
+}
+
+TEST_CASE("The request of a recorded review is read down to its PEM") {
+  std::ifstream file(SIGNET_TESTDATA "/reviews/workload-rsa.json");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const auto review = JsonDocument::parse(text);
+  REQUIRE(review.has_value());
+  const auto csr = CertificateSigningRequest::decode(review->root().at("request", "object"), "request.object");
+  REQUIRE(csr.has_value());
+  CHECK(csr->spec.request.rfind("-----BEGIN CERTIFICATE REQUEST-----\n", 0) == 0);
+  CHECK(csr->spec.signer_name == "clusterissuers.cert-manager.io/foo");
+  CHECK(csr->spec.usages.size() == 4);
+  CHECK(csr->spec.expiration_seconds == 86400);
+}
+
+}  // namespace
+}  // namespace signet
