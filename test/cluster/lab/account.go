@@ -1,0 +1,143 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	clientcmdlatest "k8s.io/client-go/tools/clientcmd/api/latest"
+
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Account is a service account with a token of its own, as a pod would have it.
+type Account struct {
+	Namespace string
+	Name      string
+	token     string
+	plane     *ControlPlane
+}
+
+// Rules is short for what an account may do, cluster-wide.
+type Rules = []rbacv1.PolicyRule
+
+// CreateAccount makes the namespace and the service account, binds the rules to it and requests a token. An account that
+// exists keeps its rules: call it once per name.
+func (c *ControlPlane) CreateAccount(ctx context.Context, namespace, name string, rules Rules) (*Account, error) {
+	admin := c.Admin()
+	_, err := admin.CoreV1().Namespaces().Create(ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return nil, err
+	}
+	object := metav1.ObjectMeta{Name: name, Namespace: namespace}
+	if _, err := admin.CoreV1().ServiceAccounts(namespace).Create(ctx,
+		&corev1.ServiceAccount{ObjectMeta: object}, metav1.CreateOptions{}); err != nil {
+		return nil, err
+	}
+	role := metav1.ObjectMeta{Name: namespace + ":" + name}
+	if _, err := admin.RbacV1().ClusterRoles().Create(ctx,
+		&rbacv1.ClusterRole{ObjectMeta: role, Rules: rules}, metav1.CreateOptions{}); err != nil {
+		return nil, err
+	}
+	if _, err := admin.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: role,
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}},
+	}, metav1.CreateOptions{}); err != nil {
+		return nil, err
+	}
+	request, err := admin.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &Account{Namespace: namespace, Name: name, token: request.Status.Token, plane: c}, nil
+}
+
+// Username as the API server knows it.
+func (a *Account) Username() string {
+	return fmt.Sprintf("system:serviceaccount:%s:%s", a.Namespace, a.Name)
+}
+
+// Client acts as this account.
+func (a *Account) Client() *kubernetes.Clientset {
+	return kubernetes.NewForConfigOrDie(a.plane.clientConfig(a.token))
+}
+
+// WriteKubeconfig writes dir/kubeconfig and the token file that it names.
+func (a *Account) WriteKubeconfig(dir string) (string, error) {
+	tokenFile := filepath.Join(dir, "token")
+	if err := writeFile(tokenFile, []byte(a.token)); err != nil {
+		return "", err
+	}
+	config := clientcmdapi.NewConfig()
+	config.Clusters["lab"] = &clientcmdapi.Cluster{Server: a.plane.url, CertificateAuthorityData: PEM(a.plane.authority.Certificate)}
+	config.AuthInfos[a.Name] = &clientcmdapi.AuthInfo{TokenFile: tokenFile}
+	config.Contexts["lab"] = &clientcmdapi.Context{Cluster: "lab", AuthInfo: a.Name}
+	config.CurrentContext = "lab"
+	data, err := runtime.Encode(clientcmdlatest.Codec, config)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "kubeconfig")
+	return path, writeFile(path, data)
+}
+
+const csrGroup = "certificates.k8s.io"
+
+// SignetRules is the least that Signet's account needs to sign for these signers.
+func SignetRules(signers ...string) Rules {
+	return Rules{
+		{APIGroups: []string{csrGroup}, Resources: []string{"certificatesigningrequests"}, Verbs: []string{"get", "list", "watch"}},
+		{APIGroups: []string{csrGroup}, Resources: []string{"certificatesigningrequests/status"}, Verbs: []string{"update", "patch"}},
+		{APIGroups: []string{csrGroup}, Resources: []string{"signers"}, ResourceNames: signers, Verbs: []string{"sign"}},
+	}
+}
+
+// IstiodRules is what Istio's chart grants istiod for a mesh whose signers live in that domain.
+func IstiodRules(domain string) Rules {
+	csr := "certificatesigningrequests"
+	return Rules{
+		{APIGroups: []string{csrGroup}, Resources: []string{csr, csr + "/approval", csr + "/status"},
+			Verbs: []string{"update", "create", "get", "delete", "watch"}},
+		{APIGroups: []string{csrGroup}, Resources: []string{"signers"}, ResourceNames: []string{domain + "/*"}, Verbs: []string{"approve"}},
+	}
+}
+
+// ForgerRules lets an account do everything to requests that RBAC can grant, so that only admission is left to stop it.
+func ForgerRules() Rules {
+	csr := "certificatesigningrequests"
+	return Rules{
+		{APIGroups: []string{csrGroup}, Resources: []string{csr, csr + "/approval", csr + "/status"}, Verbs: []string{"*"}},
+		{APIGroups: []string{csrGroup}, Resources: []string{"signers"}, Verbs: []string{"sign", "approve"}},
+	}
+}
+
+// Without returns the rules with one verb on one resource taken away.
+func Without(rules Rules, verb, resource string) Rules {
+	var kept Rules
+	for _, rule := range rules {
+		rule = *rule.DeepCopy()
+		if strings.Join(rule.Resources, ",") == resource {
+			var verbs []string
+			for _, allowed := range rule.Verbs {
+				if allowed != verb {
+					verbs = append(verbs, allowed)
+				}
+			}
+			rule.Verbs = verbs
+		}
+		if len(rule.Verbs) > 0 {
+			kept = append(kept, rule)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,156 @@
+package lab
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Authority is a certificate authority with its key: a self-signed root, or an intermediate below one.
+type Authority struct {
+	Certificate *x509.Certificate
+	Key         crypto.Signer
+	parent      *Authority
+}
+
+// NewRoot makes a self-signed P-256 CA that is valid for ten years.
+func NewRoot(commonName string) (*Authority, error) { return newAuthority(commonName, nil) }
+
+// NewIntermediate makes a CA below a.
+func (a *Authority) NewIntermediate(commonName string) (*Authority, error) {
+	return newAuthority(commonName, a)
+}
+
+func newAuthority(commonName string, parent *Authority) (*Authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	made := &Authority{Key: key, parent: parent}
+	template := &x509.Certificate{
+		Subject:               pkix.Name{Organization: []string{"Signet test"}, CommonName: commonName},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().AddDate(10, 0, 0),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+	}
+	issuer := parent
+	if issuer == nil {
+		issuer = &Authority{Certificate: template, Key: key}
+	}
+	made.Certificate, err = issuer.Sign(template, key.Public())
+	return made, err
+}
+
+// Sign issues what the template says for that key, with a random serial: no policy, a forger may use it too.
+func (a *Authority) Sign(template *x509.Certificate, key crypto.PublicKey) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	template.SerialNumber = serial
+	der, err := x509.CreateCertificate(rand.Reader, template, a.Certificate, key, a.Key)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
+
+// Root is the self-signed certificate at the top.
+func (a *Authority) Root() *x509.Certificate {
+	if a.parent == nil {
+		return a.Certificate
+	}
+	return a.parent.Root()
+}
+
+// WriteTo writes dir/tls.crt (the CA's certificate and its intermediates), tls.key (PKCS#8) and ca.crt (the root).
+func (a *Authority) WriteTo(dir string) error {
+	chain := PEM(a.Certificate)
+	for above := a.parent; above != nil && above.parent != nil; above = above.parent {
+		chain = append(chain, PEM(above.Certificate)...)
+	}
+	if err := writeKeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), chain, a.Key); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, "ca.crt"), PEM(a.Root()))
+}
+
+// WriteServing issues a certificate for servers on 127.0.0.1 and writes it with its key.
+func (a *Authority) WriteServing(certFile, keyFile string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	certificate, err := a.Sign(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: "localhost"},
+		NotBefore:   time.Now().Add(-time.Hour),
+		NotAfter:    time.Now().AddDate(1, 0, 0),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames:    []string{"localhost"},
+	}, key.Public())
+	if err != nil {
+		return err
+	}
+	return writeKeyPair(certFile, keyFile, PEM(certificate), key)
+}
+
+// PEM of certificates, in order.
+func PEM(certificates ...*x509.Certificate) []byte {
+	var out []byte
+	for _, certificate := range certificates {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})...)
+	}
+	return out
+}
+
+// ParsePEM reads certificates and nothing else.
+func ParsePEM(data []byte) ([]*x509.Certificate, error) {
+	var certificates []*x509.Certificate
+	for len(data) > 0 {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil || block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("not a PEM certificate after %d certificates", len(certificates))
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		certificates = append(certificates, certificate)
+	}
+	if len(certificates) == 0 {
+		return nil, fmt.Errorf("no certificate")
+	}
+	return certificates, nil
+}
+
+func writeKeyPair(certFile, keyFile string, certPEM []byte, key crypto.Signer) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(certFile, certPEM); err != nil {
+		return err
+	}
+	return writeFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+func writeFile(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
+}

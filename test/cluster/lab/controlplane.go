@@ -1,0 +1,145 @@
+// Package lab runs a real Kubernetes control plane, Signet and the clients around them as processes on loopback. It needs no
+// container engine, and the binaries that tools/setup builds.
+package lab
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// ControlPlane is one etcd and one kube-apiserver. There is no controller manager: nothing but what is under test writes.
+type ControlPlane struct {
+	url       string
+	authority *Authority // signed the API server's certificate
+	admin     *rest.Config
+	etcd      *Process
+	apiserver *Process
+}
+
+// Project is the folder that holds this checkout.
+func Project() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "CMakePresets.json")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", errors.New("no CMakePresets.json in this folder or above: run this inside the project")
+}
+
+func controlPlaneBinary(name string) (string, error) {
+	cache := os.Getenv("SIGNET_CACHE")
+	if cache == "" {
+		project, err := Project()
+		if err != nil {
+			return "", err
+		}
+		cache = filepath.Join(project, ".cache")
+	}
+	path := filepath.Join(cache, "bin", "current", name)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%w: run tools/setup first", err)
+	}
+	return path, nil
+}
+
+// StartControlPlane keeps all state and the logs in dir and returns when the API server is ready.
+func StartControlPlane(dir string) (_ *ControlPlane, err error) {
+	c := &ControlPlane{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Stop())
+		}
+	}()
+	etcdBinary, err := controlPlaneBinary("etcd")
+	if err != nil {
+		return nil, err
+	}
+	apiserverBinary, err := controlPlaneBinary("kube-apiserver")
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	etcdURL, peerURL := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
+	c.etcd, err = StartProcess("etcd", dir, etcdBinary, "--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
+		"--listen-client-urls="+etcdURL, "--advertise-client-urls="+etcdURL,
+		"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL)
+	if err != nil {
+		return nil, err
+	}
+
+	if c.authority, err = NewRoot("control plane"); err != nil {
+		return nil, err
+	}
+	in := func(name string) string { return filepath.Join(dir, "apiserver", name) }
+	if err := c.authority.WriteServing(in("tls.crt"), in("tls.key")); err != nil {
+		return nil, err
+	}
+	if err := writeFile(in("ca.crt"), PEM(c.authority.Certificate)); err != nil {
+		return nil, err
+	}
+	accountKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	// The API server finds the public key in the private one's file.
+	if err := writeKeyPair(in("unused"), in("accounts.key"), nil, accountKey); err != nil {
+		return nil, err
+	}
+	secret := make([]byte, 16)
+	_, _ = rand.Read(secret) // never fails
+	token := hex.EncodeToString(secret)
+	if err := writeFile(in("tokens.csv"), []byte(token+",admin,admin,system:masters\n")); err != nil {
+		return nil, err
+	}
+
+	c.url = fmt.Sprintf("https://127.0.0.1:%d", ports[2])
+	c.admin = c.clientConfig(token)
+	c.apiserver, err = StartProcess("kube-apiserver", dir, apiserverBinary,
+		"--etcd-servers="+etcdURL, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[2]),
+		"--cert-dir="+in("generated"), "--tls-cert-file="+in("tls.crt"), "--tls-private-key-file="+in("tls.key"),
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+in("accounts.key"),
+		"--service-account-signing-key-file="+in("accounts.key"), "--token-auth-file="+in("tokens.csv"),
+		"--authorization-mode=Node,RBAC", "--service-cluster-ip-range=10.0.0.0/24", "--client-ca-file="+in("ca.crt"))
+	if err != nil {
+		return nil, err
+	}
+	admin := c.Admin()
+	return c, c.apiserver.waitUntil(time.Minute, func() error {
+		return admin.Discovery().RESTClient().Get().AbsPath("/readyz").Do(context.Background()).Error()
+	})
+}
+
+// Stop ends the API server, then etcd; it is safe after a failed start and when called twice.
+func (c *ControlPlane) Stop() error {
+	return errors.Join(c.apiserver.Stop(30*time.Second), c.etcd.Stop(30*time.Second))
+}
+
+// Admin may do everything. It prepares the stage; nothing under test uses it.
+func (c *ControlPlane) Admin() *kubernetes.Clientset { return kubernetes.NewForConfigOrDie(c.admin) }
+
+func (c *ControlPlane) clientConfig(token string) *rest.Config {
+	return &rest.Config{
+		Host:            c.url,
+		BearerToken:     token,
+		TLSClientConfig: rest.TLSClientConfig{CAData: PEM(c.authority.Certificate)},
+		QPS:             -1, // client-go's own throttle would measure itself
+		WarningHandler:  rest.NoWarnings{},
+	}
+}

@@ -1,0 +1,142 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Process is a child whose output goes to a file and that does not outlive this program.
+type Process struct {
+	name    string
+	logPath string
+	cmd     *exec.Cmd
+	exited  chan struct{}
+}
+
+// Pdeathsig follows the thread that forked, so one thread that never ends does all the forking.
+var forks = func() chan<- func() {
+	requests := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for fork := range requests {
+			fork()
+		}
+	}()
+	return requests
+}()
+
+// StartProcess runs binary with args; stdout and stderr are appended to logDir/name.log.
+func StartProcess(name, logDir, binary string, args ...string) (*Process, error) {
+	p := &Process{name: name, logPath: filepath.Join(logDir, name+".log"), exited: make(chan struct{})}
+	output, err := os.OpenFile(p.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer output.Close()
+	p.cmd = exec.Command(binary, args...)
+	p.cmd.Stdout, p.cmd.Stderr = output, output
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	forks <- func() { started <- p.cmd.Start() }
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // the exit code is read from ProcessState
+		close(p.exited)
+	}()
+	return p, nil
+}
+
+// Exited is closed when the process has ended.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// ExitCode of a process that has ended; -1 when a signal ended it.
+func (p *Process) ExitCode() int {
+	<-p.exited
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// Output is everything the process has written so far, and what earlier ones of its name in its folder wrote.
+func (p *Process) Output() string {
+	data, err := os.ReadFile(p.logPath)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+// Stop sends SIGTERM and waits for the end; after the timeout it kills and says so. A nil process is stopped already.
+func (p *Process) Stop(timeout time.Duration) error {
+	if p == nil {
+		return nil
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.exited:
+		return nil
+	case <-time.After(timeout):
+		p.Kill()
+		return fmt.Errorf("%s was still running %v after SIGTERM", p.name, timeout)
+	}
+}
+
+// Kill ends the process at once and waits until it is gone.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+}
+
+// waitUntil calls ready until it succeeds; it gives up when the process ends or the deadline passes.
+func (p *Process) waitUntil(deadline time.Duration, ready func() error) error {
+	over := time.After(deadline)
+	for {
+		err := ready()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.exited:
+			return fmt.Errorf("%s ended with exit code %d:\n%s", p.name, p.ExitCode(), tail(p.Output(), 20))
+		case <-over:
+			return fmt.Errorf("%s not ready after %v: %w\n%s", p.name, deadline, err, tail(p.Output(), 20))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func tail(text string, lines int) string {
+	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if len(all) > lines {
+		all = all[len(all)-lines:]
+	}
+	return strings.Join(all, "\n")
+}
+
+// freePorts returns that many loopback ports which nothing listens on.
+func freePorts(count int) ([]int, error) {
+	var ports []int
+	var listeners []net.Listener
+	var failed error
+	for range count {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			failed = err
+			break
+		}
+		listeners = append(listeners, listener)
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+	}
+	for _, listener := range listeners {
+		failed = errors.Join(failed, listener.Close())
+	}
+	return ports, failed
+}

@@ -1,0 +1,120 @@
+package lab
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"time"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Key types for Request.Key, in the policy's words.
+const (
+	P256    = "ECDSA-P256"
+	P384    = "ECDSA-P384"
+	RSA2048 = "RSA-2048"
+)
+
+// WorkloadUsages and ServingUsages are what istiod asks for: for a workload, for its own certificate.
+var (
+	WorkloadUsages = []certificatesv1.KeyUsage{certificatesv1.UsageDigitalSignature, certificatesv1.UsageKeyEncipherment,
+		certificatesv1.UsageServerAuth, certificatesv1.UsageClientAuth}
+	ServingUsages = []certificatesv1.KeyUsage{certificatesv1.UsageDigitalSignature, certificatesv1.UsageKeyEncipherment,
+		certificatesv1.UsageServerAuth}
+)
+
+// IstiodNames are the DNS names of istiod's serving certificate.
+var IstiodNames = []string{"istiod.istio-system.svc", "istiod-remote.istio-system.svc", "istio-pilot.istio-system.svc"}
+
+// Request describes a CertificateSigningRequest before it has a key.
+type Request struct {
+	Signer   string // the whole signerName
+	URIs     []string
+	DNS      []string
+	Key      string // P256 when empty
+	Usages   []certificatesv1.KeyUsage
+	Lifetime time.Duration // 0: expirationSeconds is absent
+}
+
+// Workload is the request that istiod makes for a workload: one SPIFFE ID, an empty organization, a day.
+func Workload(signer, namespace, account string) Request {
+	return Request{
+		Signer:   signer,
+		URIs:     []string{fmt.Sprintf("spiffe://cluster.local/ns/%s/sa/%s", namespace, account)},
+		Usages:   WorkloadUsages,
+		Lifetime: 24 * time.Hour,
+	}
+}
+
+// Serving is the request that istiod makes for itself: DNS names for ten years.
+func Serving(signer string) Request {
+	return Request{Signer: signer, DNS: IstiodNames, Usages: ServingUsages, Lifetime: 10 * 365 * 24 * time.Hour}
+}
+
+// Object makes a key and the CertificateSigningRequest that proves its possession.
+func (r Request) Object() (*certificatesv1.CertificateSigningRequest, crypto.Signer, error) {
+	key, err := newKey(r.Key)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := &x509.CertificateRequest{Subject: pkix.Name{Organization: []string{""}}}
+	if len(r.URIs)+len(r.DNS) > 0 {
+		names, err := subjectAltName(r.URIs, r.DNS)
+		if err != nil {
+			return nil, nil, err
+		}
+		template.ExtraExtensions = []pkix.Extension{names}
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	object := &certificatesv1.CertificateSigningRequest{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "csr-workload-"},
+		Spec: certificatesv1.CertificateSigningRequestSpec{
+			Request:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}),
+			SignerName: r.Signer,
+			Usages:     r.Usages,
+		},
+	}
+	if r.Lifetime != 0 {
+		seconds := int32(r.Lifetime / time.Second)
+		object.Spec.ExpirationSeconds = &seconds
+	}
+	return object, key, nil
+}
+
+func newKey(kind string) (crypto.Signer, error) {
+	switch kind {
+	case P256, "":
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case P384:
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case RSA2048:
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return nil, fmt.Errorf("unknown kind of key %q", kind)
+}
+
+// subjectAltName builds the extension by hand (RFC 5280, 4.2.1.6): critical as Istio's is, and names go in unchecked.
+func subjectAltName(uris, dns []string) (pkix.Extension, error) {
+	const tagDNS, tagURI = 2, 6
+	var names []asn1.RawValue
+	for _, uri := range uris {
+		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tagURI, Bytes: []byte(uri)})
+	}
+	for _, name := range dns {
+		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tagDNS, Bytes: []byte(name)})
+	}
+	value, err := asn1.Marshal(names)
+	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Critical: true, Value: value}, err
+}

@@ -1,0 +1,202 @@
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// SignetBinary is SIGNET_BIN, or what the release preset builds.
+func SignetBinary() (string, error) {
+	path := os.Getenv("SIGNET_BIN")
+	if path == "" {
+		project, err := Project()
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(project, "build", "release", "tools", "signet", "signet")
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("%w: build the release preset first, or set SIGNET_BIN", err)
+	}
+	return path, nil
+}
+
+// Signet is how it is served here: one address, one account, one folder. The address stays the same over restarts, so one
+// registration of the webhooks serves all of them.
+type Signet struct {
+	Policy string // file
+	Dir    string // CA folders, certificates, kubeconfig, logs
+
+	binary     string
+	account    *Account
+	kubeconfig string
+	serving    *Authority
+	ports      map[string]int // by role
+}
+
+// NewSignet prepares Dir for the account. The CAs are signer to authority.
+func NewSignet(dir, policy string, account *Account, authorities map[string]*Authority) (_ *Signet, err error) {
+	s := &Signet{Policy: policy, Dir: dir, account: account}
+	if s.binary, err = SignetBinary(); err != nil {
+		return nil, err
+	}
+	if s.kubeconfig, err = account.WriteKubeconfig(dir); err != nil {
+		return nil, err
+	}
+	if s.serving, err = NewRoot("webhook serving"); err != nil {
+		return nil, err
+	}
+	if err = s.serving.WriteServing(s.in("serving.crt"), s.in("serving.key")); err != nil {
+		return nil, err
+	}
+	if err = writeFile(s.in("serving-ca.crt"), PEM(s.serving.Certificate)); err != nil {
+		return nil, err
+	}
+	for signer, authority := range authorities {
+		if err = authority.WriteTo(s.in("ca", signer)); err != nil {
+			return nil, err
+		}
+	}
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	s.ports = map[string]int{"all": ports[0], "webhook": ports[0], "signer": ports[1]}
+	return s, nil
+}
+
+// As is the same Signet under another account's name, for what that account may not do; its logs go to dir.
+func (s *Signet) As(account *Account, dir string) (*Signet, error) {
+	other := *s
+	other.account = account
+	var err error
+	if other.kubeconfig, err = account.WriteKubeconfig(dir); err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(1)
+	other.ports = map[string]int{"all": ports[0]}
+	return &other, err
+}
+
+func (s *Signet) in(path ...string) string {
+	return filepath.Join(append([]string{s.Dir}, path...)...)
+}
+
+// AuditLog is the file of the issuance records; there is one writer, whatever the role.
+func (s *Signet) AuditLog() string { return s.in("audit.jsonl") }
+
+// ReviewLog is the file of the records of reviews.
+func (s *Signet) ReviewLog() string { return s.in("reviews.jsonl") }
+
+// Launch starts the role and returns at once; its log is Dir/signet-ROLE.log.
+func (s *Signet) Launch(role string) (*Process, error) {
+	args := []string{"serve", "--role", role, "--policy", s.Policy, "--kubeconfig", s.kubeconfig,
+		"--listen", fmt.Sprintf("127.0.0.1:%d", s.ports[role]), "--tls-cert", s.in("serving.crt"), "--tls-key", s.in("serving.key"),
+		"--ca-dir", s.in("ca")}
+	if role != "webhook" {
+		args = append(args, "--audit-log", s.AuditLog())
+	}
+	if role != "signer" {
+		args = append(args, "--review-log", s.ReviewLog())
+	}
+	return StartProcess("signet-"+role, filepath.Dir(s.kubeconfig), s.binary, args...)
+}
+
+// Serve starts the role and returns when it says that it is ready.
+func (s *Signet) Serve(role string) (*Process, error) {
+	process, err := s.Launch(role)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(s.serving.Certificate)
+	client := &http.Client{
+		Timeout:   5 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true},
+	}
+	err = process.waitUntil(30*time.Second, func() error {
+		response, err := client.Get(fmt.Sprintf("https://127.0.0.1:%d/readyz", s.ports[role]))
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
+			return fmt.Errorf("/readyz: %s: %s", response.Status, body)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, process.Stop(time.Second))
+	}
+	return process, nil
+}
+
+// Register applies what `signet render webhooks` prints, as an administrator does. The API server takes a moment to hear of
+// it: wait for its effect.
+func (s *Signet) Register(ctx context.Context) error {
+	var printed, complained bytes.Buffer
+	render := exec.CommandContext(ctx, s.binary, "render", "webhooks", "--policy", s.Policy,
+		"--url", fmt.Sprintf("https://127.0.0.1:%d", s.ports["webhook"]), "--ca-bundle", s.in("serving-ca.crt"), "--account", s.account.Username())
+	render.Stdout, render.Stderr = &printed, &complained
+	if err := render.Run(); err != nil {
+		return fmt.Errorf("%v: %w: %s", render.Args, err, complained.String())
+	}
+	registrations := s.account.plane.Admin().AdmissionregistrationV1()
+	strict := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	var validating, mutating int
+	for documents := yaml.NewYAMLReader(bufio.NewReader(&printed)); ; {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("signet render webhooks: %w", err)
+		}
+		object, _, err := strict.Decode(document, nil, nil)
+		if err != nil {
+			return fmt.Errorf("signet render webhooks: %w in\n%s", err, document)
+		}
+		switch configuration := object.(type) {
+		case *admissionv1.ValidatingWebhookConfiguration:
+			validating++
+			_, err = registrations.ValidatingWebhookConfigurations().Create(ctx, configuration, metav1.CreateOptions{})
+		case *admissionv1.MutatingWebhookConfiguration:
+			mutating++
+			_, err = registrations.MutatingWebhookConfigurations().Create(ctx, configuration, metav1.CreateOptions{})
+		default:
+			err = fmt.Errorf("signet render webhooks: unexpected %T", object)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if validating != 1 || mutating != 1 {
+		return fmt.Errorf("signet render webhooks: %d validating and %d mutating configurations, not one of each", validating, mutating)
+	}
+	return nil
+}
+
+// Unregister removes every webhook configuration there is.
+func (s *Signet) Unregister(ctx context.Context) error {
+	registrations := s.account.plane.Admin().AdmissionregistrationV1()
+	return errors.Join(
+		registrations.ValidatingWebhookConfigurations().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
+		registrations.MutatingWebhookConfigurations().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}))
+}
