@@ -116,7 +116,6 @@ class Policy {
   [[nodiscard]] const PolicyModel::Tenant* tenant_of_namespace(std::string_view ns) const;
   [[nodiscard]] const PolicyModel::Tenant* tenant_of_dns_name(std::string_view dns_name, std::string_view signer) const;
   [[nodiscard]] bool may_request(const SigningRequest& request, const Subject& subject) const;
-  [[nodiscard]] const CertificateLimits& limits_of(const PolicyModel::Tenant* tenant) const;
 
   PolicyModel model_;
   std::string digest_;

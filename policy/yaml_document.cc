@@ -1,0 +1,240 @@
+#include "policy/yaml_document.h"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <sstream>
+#include <unordered_map>
+
+namespace signet {
+namespace {
+
+YamlMark to_mark(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
+
+// Whether a reader of YAML 1.1 or 1.2 may take a scalar without quotes for a null, a boolean, a number or a date.
+bool is_ambiguous(std::string_view text) {
+  constexpr std::array<std::string_view, 11> kWords = {"~",  "null", "true", "false", "yes", "no",
+                                                       "on", "off",  "y",    "n",     "<<"};
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (lower.empty() || std::ranges::find(kWords, lower) != kWords.end()) {
+    return true;
+  }
+  if (lower.starts_with("0x") || lower == ".inf" || lower == "-.inf" || lower == "+.inf" || lower == ".nan") {
+    return true;
+  }
+  const bool has_digit = lower.find_first_of("0123456789") != std::string::npos;
+  const bool numeric = lower.find_first_not_of("0123456789+-.:_e") == std::string::npos && lower.front() != 'e';
+  return has_digit && (numeric || lower.starts_with("0o"));
+}
+
+std::string printable(std::string_view text) {
+  constexpr std::size_t kMaxBytes = 60;
+  std::string result;
+  for (const char c : text.substr(0, kMaxBytes)) {
+    result += c >= ' ' && c != '\x7f' ? c : '?';
+  }
+  return text.size() > kMaxBytes ? result + "…" : result;
+}
+
+// Thrown through yaml-cpp's parser to stop it; never leaves this file.
+struct Stop {};
+
+// Builds the tree from the parser's events: yaml-cpp's own nodes would have resolved the aliases and lost repeated
+// keys.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(int max_depth) : max_depth_(max_depth) {}
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++documents_ > 1) {
+      problem(mark, "several documents in one file; exactly one is read");
+      throw Stop();
+    }
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_anchor(mark, anchor);
+    add({.kind = YamlNode::Kind::kNull, .mark = to_mark(mark), .scalar = {}, .items = {}, .entries = {}});
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    problem(mark, "aliases are not allowed: write the value out");
+    add({.kind = YamlNode::Kind::kNull, .mark = to_mark(mark), .scalar = {}, .items = {}, .entries = {}});
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    refuse_anchor(mark, anchor);
+    const bool plain = tag == "?" || tag.empty();
+    if (!plain && tag != "!") {
+      problem(mark, "tags are not allowed: " + printable(tag));
+    }
+    add({.kind = YamlNode::Kind::kScalar,
+         .mark = to_mark(mark),
+         .scalar = value,
+         .ambiguous = plain && is_ambiguous(value),
+         .items = {},
+         .entries = {}});
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::kSequence, mark, tag, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::kMap, mark, tag, anchor);
+  }
+  void OnMapEnd() override { close(); }
+
+  YamlNode take_root() { return std::move(root_); }
+  std::vector<YamlProblem> take_problems() { return std::move(problems_); }
+  void problem(const YAML::Mark& mark, std::string message) {
+    problems_.push_back({to_mark(mark), std::move(message)});
+  }
+
+ private:
+  struct Open {
+    YamlNode node;
+    std::optional<YamlNode> key;                    // of a map, while its value is awaited
+    std::unordered_map<std::string, int> key_line;  // of a map
+  };
+
+  void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (anchor != 0) {
+      problem(mark, "anchors are not allowed: write the value out where it is used");
+    }
+  }
+
+  void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    refuse_anchor(mark, anchor);
+    if (!tag.empty() && tag != "?" && tag != "!") {
+      problem(mark, "tags are not allowed: " + printable(tag));
+    }
+    if (open_.size() >= static_cast<std::size_t>(max_depth_)) {
+      problem(mark, "nested deeper than " + std::to_string(max_depth_) + " levels");
+      throw Stop();
+    }
+    open_.push_back({.node = {.kind = kind, .mark = to_mark(mark), .scalar = {}, .items = {}, .entries = {}},
+                     .key = std::nullopt,
+                     .key_line = {}});
+  }
+
+  void close() {
+    YamlNode node = std::move(open_.back().node);
+    open_.pop_back();
+    add(std::move(node));
+  }
+
+  void add(YamlNode node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Open& parent = open_.back();
+    if (parent.node.kind == YamlNode::Kind::kSequence) {
+      parent.node.items.push_back(std::move(node));
+    } else if (!parent.key) {
+      if (node.kind != YamlNode::Kind::kScalar || node.scalar == "<<") {
+        problems_.push_back({node.mark, "a key must be a plain name"});
+      } else if (const auto [known, added] = parent.key_line.emplace(node.scalar, node.mark.line); !added) {
+        problems_.push_back({node.mark, "key \"" + printable(node.scalar) + "\" is repeated; it stands in line " +
+                                            std::to_string(known->second) + " already"});
+      }
+      parent.key = std::move(node);
+    } else {
+      parent.node.entries.emplace_back(*std::move(parent.key), std::move(node));
+      parent.key.reset();
+    }
+  }
+
+  int max_depth_;
+  int documents_ = 0;
+  YamlNode root_;
+  std::vector<Open> open_;
+  std::vector<YamlProblem> problems_;
+};
+
+// The first byte that is no UTF-8 (RFC 3629) or a control character other than tab and line ends, if any.
+std::optional<std::size_t> first_bad_byte(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x80) {
+      if ((byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t') || byte == 0x7f) {
+        return i;
+      }
+      ++i;
+      continue;
+    }
+    const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    if (byte < 0xc2 || byte > 0xf4 || i + length > text.size()) {
+      return i;
+    }
+    const auto second = static_cast<unsigned char>(text[i + 1]);
+    const unsigned char low = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+    const unsigned char high = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
+    if (second < low || second > high) {
+      return i;
+    }
+    for (std::size_t k = 2; k < length; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xc0U) != 0x80U) {
+        return i;
+      }
+    }
+    i += length;
+  }
+  return std::nullopt;
+}
+
+YamlMark mark_of_byte(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+  return {static_cast<int>(std::ranges::count(before, '\n')) + 1, static_cast<int>(offset - line_begin) + 1};
+}
+
+}  // namespace
+
+const YamlNode* YamlNode::find(std::string_view key) const {
+  const auto found =
+      std::ranges::find(entries, key, [](const auto& entry) -> std::string_view { return entry.first.scalar; });
+  return found == entries.end() ? nullptr : &found->second;
+}
+
+tl::expected<YamlNode, std::vector<YamlProblem>> parse_yaml(std::string_view text, const YamlLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    return tl::unexpected(std::vector<YamlProblem>{
+        {{},
+         "has " + std::to_string(text.size()) + " bytes; at most " + std::to_string(limits.max_bytes) + " are read"}});
+  }
+  if (const std::optional<std::size_t> bad = first_bad_byte(text)) {
+    return tl::unexpected(std::vector<YamlProblem>{
+        {mark_of_byte(text, *bad), "a byte that is not UTF-8 text (a control character, or an invalid sequence)"}});
+  }
+  TreeBuilder builder(limits.max_depth);
+  try {
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const Stop&) {
+    // The problem that stopped the reading is among the builder's.
+  } catch (const YAML::Exception& error) {
+    builder.problem(error.mark, "not YAML: " + error.msg);
+  }
+  std::vector<YamlProblem> problems = builder.take_problems();
+  if (!problems.empty()) {
+    return tl::unexpected(std::move(problems));
+  }
+  return builder.take_root();
+}
+
+}  // namespace signet

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
+#include <vector>
+
+namespace signet {
+
+/// A place in a text, both from 1; the column counts characters.
+struct YamlMark {
+  int line = 0;
+  int column = 0;
+
+  friend auto operator<=>(const YamlMark&, const YamlMark&) = default;
+};
+
+struct YamlProblem {
+  YamlMark mark;
+  std::string message;
+};
+
+/// A YAML value with the place it stands at. Only what cannot be misread exists: no anchors, aliases, tags, merge keys,
+/// repeated keys or keys that are no plain names.
+struct YamlNode {
+  enum class Kind { kNull, kScalar, kSequence, kMap };
+  Kind kind = Kind::kNull;
+  YamlMark mark;
+  std::string scalar;
+  /// A scalar without quotes that YAML 1.1 or 1.2 readers take for something other than a string: no, 1e3, 0777, ~.
+  bool ambiguous = false;
+  std::vector<YamlNode> items;
+  std::vector<std::pair<YamlNode, YamlNode>> entries;  ///< keys are scalars, each once
+
+  /// The value of `key`, or null where this is no map or has no such key.
+  [[nodiscard]] const YamlNode* find(std::string_view key) const;
+};
+
+struct YamlLimits {
+  std::size_t max_bytes;
+  int max_depth = 32;  ///< a policy, a kubeconfig or a proxy configuration has less than ten
+};
+
+/// Reads exactly one document. An empty text is a null. Either the whole tree or every problem that could be found; a
+/// syntax error ends the reading. Never throws.
+[[nodiscard]] tl::expected<YamlNode, std::vector<YamlProblem>> parse_yaml(std::string_view text,
+                                                                          const YamlLimits& limits);
+
+}  // namespace signet
