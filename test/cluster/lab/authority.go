@@ -77,11 +77,19 @@ func (a *Authority) Root() *x509.Certificate {
 
 // WriteTo writes dir/tls.crt (the CA's certificate and its intermediates), tls.key (PKCS#8) and ca.crt (the root).
 func (a *Authority) WriteTo(dir string) error {
+	if err := a.WritePublicTo(dir); err != nil {
+		return err
+	}
+	return writeKey(filepath.Join(dir, "tls.key"), a.Key)
+}
+
+// WritePublicTo writes the same without the key.
+func (a *Authority) WritePublicTo(dir string) error {
 	chain := PEM(a.Certificate)
 	for above := a.parent; above != nil && above.parent != nil; above = above.parent {
 		chain = append(chain, PEM(above.Certificate)...)
 	}
-	if err := writeKeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), chain, a.Key); err != nil {
+	if err := writeFile(filepath.Join(dir, "tls.crt"), chain); err != nil {
 		return err
 	}
 	return writeFile(filepath.Join(dir, "ca.crt"), PEM(a.Root()))
@@ -105,7 +113,10 @@ func (a *Authority) WriteServing(certFile, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	return writeKeyPair(certFile, keyFile, PEM(certificate), key)
+	if err := writeFile(certFile, PEM(certificate)); err != nil {
+		return err
+	}
+	return writeKey(keyFile, key)
 }
 
 // PEM of certificates, in order.
@@ -137,15 +148,12 @@ func ParsePEM(data []byte) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-func writeKeyPair(certFile, keyFile string, certPEM []byte, key crypto.Signer) error {
+func writeKey(path string, key crypto.Signer) error {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(certFile, certPEM); err != nil {
-		return err
-	}
-	return writeFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 func writeFile(path string, data []byte) error {

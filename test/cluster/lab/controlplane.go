@@ -99,7 +99,7 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 		return nil, err
 	}
 	// The API server finds the public key in the private one's file.
-	if err := writeKeyPair(in("unused"), in("accounts.key"), nil, accountKey); err != nil {
+	if err := writeKey(in("accounts.key"), accountKey); err != nil {
 		return nil, err
 	}
 	secret := make([]byte, 16)

@@ -41,8 +41,9 @@ func SignetBinary() (string, error) {
 // Signet is how it is served here: one address, one account, one folder. The address stays the same over restarts, so one
 // registration of the webhooks serves all of them.
 type Signet struct {
-	Policy string // file
-	Dir    string // CA folders, certificates, kubeconfig, logs
+	Policy  string // file
+	Dir     string // CA folders, certificates, kubeconfig
+	Records string // audit and process logs: the same folder, unless set otherwise
 
 	binary     string
 	account    *Account
@@ -53,7 +54,7 @@ type Signet struct {
 
 // NewSignet prepares Dir for the account. The CAs are signer to authority.
 func NewSignet(dir, policy string, account *Account, authorities map[string]*Authority) (_ *Signet, err error) {
-	s := &Signet{Policy: policy, Dir: dir, account: account}
+	s := &Signet{Policy: policy, Dir: dir, Records: dir, account: account}
 	if s.binary, err = SignetBinary(); err != nil {
 		return nil, err
 	}
@@ -73,6 +74,9 @@ func NewSignet(dir, policy string, account *Account, authorities map[string]*Aut
 		if err = authority.WriteTo(s.in("ca", signer)); err != nil {
 			return nil, err
 		}
+		if err = authority.WritePublicTo(s.in("ca-public", signer)); err != nil {
+			return nil, err
+		}
 	}
 	ports, err := freePorts(2)
 	if err != nil {
@@ -82,10 +86,11 @@ func NewSignet(dir, policy string, account *Account, authorities map[string]*Aut
 	return s, nil
 }
 
-// As is the same Signet under another account's name, for what that account may not do; its logs go to dir.
+// As is the same Signet under another account's name, for what that account may not do, on another port
+// and with records and kubeconfig in dir.
 func (s *Signet) As(account *Account, dir string) (*Signet, error) {
 	other := *s
-	other.account = account
+	other.account, other.Records = account, dir
 	var err error
 	if other.kubeconfig, err = account.WriteKubeconfig(dir); err != nil {
 		return nil, err
@@ -100,23 +105,27 @@ func (s *Signet) in(path ...string) string {
 }
 
 // AuditLog is the file of the issuance records; there is one writer, whatever the role.
-func (s *Signet) AuditLog() string { return s.in("audit.jsonl") }
+func (s *Signet) AuditLog() string { return filepath.Join(s.Records, "audit.jsonl") }
 
 // ReviewLog is the file of the records of reviews.
-func (s *Signet) ReviewLog() string { return s.in("reviews.jsonl") }
+func (s *Signet) ReviewLog() string { return filepath.Join(s.Records, "reviews.jsonl") }
 
-// Launch starts the role and returns at once; its log is Dir/signet-ROLE.log.
+// Launch starts the role and returns at once; its log is Records/signet-ROLE.log.
 func (s *Signet) Launch(role string) (*Process, error) {
+	authorities := s.in("ca")
+	if role == "webhook" {
+		authorities = s.in("ca-public") // it never needs a key
+	}
 	args := []string{"serve", "--role", role, "--policy", s.Policy, "--kubeconfig", s.kubeconfig,
 		"--listen", fmt.Sprintf("127.0.0.1:%d", s.ports[role]), "--tls-cert", s.in("serving.crt"), "--tls-key", s.in("serving.key"),
-		"--ca-dir", s.in("ca")}
+		"--ca-dir", authorities}
 	if role != "webhook" {
 		args = append(args, "--audit-log", s.AuditLog())
 	}
 	if role != "signer" {
 		args = append(args, "--review-log", s.ReviewLog())
 	}
-	return StartProcess("signet-"+role, filepath.Dir(s.kubeconfig), s.binary, args...)
+	return StartProcess("signet-"+role, s.Records, s.binary, args...)
 }
 
 // Serve starts the role and returns when it says that it is ready.

@@ -1,0 +1,243 @@
+package cluster
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"signet/test/cluster/lab"
+)
+
+func TestWebhookAndSignerAsTwoProcesses(t *testing.T) {
+	webhook := serve(t, "webhook")
+	signer := serve(t, "signer")
+	register(t)
+	t.Run("what is granted is signed", func(t *testing.T) {
+		if _, err := stage.istiod.Sign(patient(t), lab.Workload(signerBar, "bar", "httpbin")); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("what is not is refused", func(t *testing.T) {
+		_, err := stage.istiod.Sign(patient(t), thief())
+		expectRefused(t, err, "SignerNotAllowed")
+	})
+	t.Run("without its signer the webhook still refuses", func(t *testing.T) {
+		signer.Kill()
+		_, err := stage.istiod.Sign(patient(t), thief())
+		expectRefused(t, err, "SignerNotAllowed")
+	})
+	t.Run("the signer signs what waited, though the webhook is gone", func(t *testing.T) {
+		waiting := approve(t, create(t, lab.Workload(signerBar, "bar", "httpbin")))
+		webhook.Kill()
+		serve(t, "signer")
+		await(t, waiting, lab.HasCertificate)
+	})
+}
+
+func TestRestartSignsWhatWaited(t *testing.T) {
+	for _, end := range []string{"SIGTERM", "SIGKILL"} {
+		t.Run(end, func(t *testing.T) {
+			process := serve(t, "signer")
+			await(t, approve(t, create(t, lab.Workload(signerFoo, "foo", "first"))), lab.HasCertificate)
+			if end == "SIGKILL" {
+				process.Kill()
+			} else if err := process.Stop(10 * time.Second); err != nil {
+				t.Fatal(err)
+			}
+			var waiting []*csr
+			for _, request := range []lab.Request{
+				lab.Workload(signerFoo, "foo", "httpbin"), lab.Workload(signerBar, "bar", "httpbin"), lab.Serving(signerMesh),
+			} {
+				waiting = append(waiting, approve(t, create(t, request)))
+			}
+			stolen := approve(t, create(t, thief()))
+			late := create(t, lab.Workload(signerFoo, "foo", "late"))
+			serve(t, "signer")
+			for _, object := range waiting {
+				await(t, object, lab.HasCertificate)
+			}
+			await(t, stolen, lab.HasFailed)
+			await(t, approve(t, late), lab.HasCertificate)
+			records, err := lab.ReadAudit(stage.signet.AuditLog())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := lab.CheckChain(records); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestEveryCertificateIsRecordedBeforeItIsSeen(t *testing.T) {
+	serve(t, "all")
+	register(t)
+	const each = 8
+	var clients sync.WaitGroup
+	var lock sync.Mutex
+	published := map[string]string{} // SHA-256 of a certificate to the uid of its request
+	for _, tenant := range []string{"foo", "bar"} {
+		for i := range each {
+			clients.Go(func() {
+				issued, err := stage.istiod.Sign(patient(t), lab.Workload(domain+"/"+tenant, tenant, fmt.Sprintf("workload-%d", i)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				chain, err := lab.ParsePEM(issued.Object.Status.Certificate)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				fingerprint := hexSHA256(chain[0].Raw)
+				records, err := lab.ReadAudit(stage.signet.AuditLog())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				found := 0
+				for _, record := range records {
+					if record.Event == "issued" && record.Certificate.SHA256 == fingerprint && record.CSR.UID == string(issued.Object.UID) {
+						found++
+					}
+				}
+				if found != 1 {
+					t.Errorf("%s was seen with %d records of its issuance", issued.Object.Name, found)
+				}
+				lock.Lock()
+				defer lock.Unlock()
+				published[fingerprint] = string(issued.Object.UID)
+			})
+		}
+	}
+	clients.Wait()
+	if len(published) != 2*each {
+		t.Fatalf("%d certificates, want %d", len(published), 2*each)
+	}
+
+	// `published` follows the write, so the last of them may still be on their way.
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		records, err := lab.ReadAudit(stage.signet.AuditLog())
+		if err != nil {
+			t.Fatal(err)
+		}
+		missing := unfinished(t, records, published)
+		if len(missing) == 0 {
+			if err := lab.CheckChain(records); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not recorded as published: %v", missing)
+		}
+	}
+}
+
+// unfinished lists the certificates that no record calls published; every end must have its beginning before it.
+func unfinished(t *testing.T, records []lab.AuditRecord, published map[string]string) []string {
+	t.Helper()
+	issued, ended := map[string]bool{}, map[string]bool{}
+	for _, record := range records {
+		switch fingerprint := record.Certificate.SHA256; record.Event {
+		case "issued":
+			issued[fingerprint] = true
+		case "published", "discarded":
+			if !issued[fingerprint] {
+				t.Fatalf("record %d: %s without issued", record.Seq, record.Event)
+			}
+			ended[fingerprint] = record.Event == "published"
+		}
+	}
+	var missing []string
+	for fingerprint, uid := range published {
+		if !ended[fingerprint] {
+			missing = append(missing, uid)
+		}
+	}
+	return missing
+}
+
+func hexSHA256(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func TestRefusalsAreInTheReviewLog(t *testing.T) {
+	serve(t, "webhook")
+	register(t)
+	request := lab.Workload(signerFoo, "bar", "thief-on-record")
+	_, err := stage.istiod.Sign(patient(t), request)
+	expectRefused(t, err, "SignerNotAllowed")
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		records, err := lab.ReadAudit(stage.signet.ReviewLog())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, record := range records {
+			if record.Identity == request.URIs[0] && record.Reason == "SignerNotAllowed" && record.Requester == stage.istiodUser.Username() {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no record of the thief among %d", len(records))
+		}
+	}
+}
+
+func TestTooLittleRBACIsToldAtStart(t *testing.T) {
+	const csrs = "certificatesigningrequests"
+	full := lab.SignetRules(allSigners...)
+	cases := []struct {
+		name  string
+		rules lab.Rules
+		told  []string
+	}{
+		{"no-list", lab.Without(full, "list", csrs), []string{"list", csrs}},
+		{"no-watch", lab.Without(full, "watch", csrs), []string{"watch", csrs}},
+		{"no-status", lab.Without(full, "update", csrs+"/status"), []string{"update", csrs + "/status"}},
+		{"no-sign", lab.Without(full, "sign", "signers"), []string{"sign", "signers", signerFoo, signerBar, signerMesh}},
+		{"one-signer-missing", lab.SignetRules(signerFoo, signerMesh), []string{"sign", "signers", signerBar}},
+		{"nothing", nil, []string{"list", "watch", "update", "sign"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			account, err := stage.plane.CreateAccount(patient(t), "signet", c.name, c.rules)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Join(stage.signet.Dir, c.name)
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			restricted, err := stage.signet.As(account, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			process, err := restricted.Launch("all")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer process.Kill()
+			select {
+			case <-process.Exited():
+			case <-time.After(patience):
+				t.Fatalf("still running:\n%s", process.Output())
+			}
+			if code := process.ExitCode(); code != 1 && code != 2 {
+				t.Errorf("exit code %d", code)
+			}
+			for _, word := range c.told {
+				if !strings.Contains(process.Output(), word) {
+					t.Errorf("does not name %q:\n%s", word, process.Output())
+				}
+			}
+		})
+	}
+}

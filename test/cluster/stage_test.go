@@ -1,0 +1,250 @@
+// Package cluster tests Signet against a real API server: what it admits, signs, refuses and records.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"signet/test/cluster/lab"
+)
+
+const (
+	domain     = "clusterissuers.cert-manager.io"
+	signerFoo  = domain + "/foo"
+	signerBar  = domain + "/bar"
+	signerMesh = domain + "/istio-system"
+	// Longer than anything takes, shorter than anyone waits.
+	patience = 20 * time.Second
+)
+
+var allSigners = []string{signerFoo, signerBar, signerMesh}
+
+// stage is what all tests share. Signet and its webhooks are not running between tests: each test says what it needs.
+var stage struct {
+	plane       *lab.ControlPlane
+	signet      *lab.Signet
+	signetUser  *lab.Account
+	istiod      *lab.Istiod
+	istiodUser  *lab.Account
+	forger      *kubernetes.Clientset // may do to requests whatever RBAC can grant
+	authorities map[string]*lab.Authority
+}
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "signet-cluster-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := 1
+	err = setStage(dir)
+	if err == nil {
+		code = m.Run()
+	}
+	if err = errors.Join(err, stage.plane.Stop()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if code != 0 {
+		fmt.Fprintln(os.Stderr, "logs are in", dir)
+	} else if err = os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return code
+}
+
+func setStage(dir string) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	project, err := lab.Project()
+	if err != nil {
+		return err
+	}
+	if stage.plane, err = lab.StartControlPlane(dir); err != nil {
+		return err
+	}
+	if stage.signetUser, err = stage.plane.CreateAccount(ctx, "signet", "signet", lab.SignetRules(allSigners...)); err != nil {
+		return err
+	}
+	if stage.istiodUser, err = stage.plane.CreateAccount(ctx, "istio-system", "istiod", lab.IstiodRules(domain)); err != nil {
+		return err
+	}
+	stage.istiod = lab.NewIstiod(stage.istiodUser.Client())
+	forger, err := stage.plane.CreateAccount(ctx, "bar", "forger", lab.ForgerRules())
+	if err != nil {
+		return err
+	}
+	stage.forger = forger.Client()
+
+	stage.authorities = map[string]*lab.Authority{}
+	for _, signer := range []string{"foo", "bar", "istio-system"} {
+		if stage.authorities[signer], err = lab.NewRoot(signer + " root"); err != nil {
+			return err
+		}
+	}
+	// One tenant's CA is an intermediate, so that chains are longer than one.
+	if stage.authorities["bar"], err = stage.authorities["bar"].NewIntermediate("bar issuing"); err != nil {
+		return err
+	}
+	stage.signet, err = lab.NewSignet(filepath.Join(dir, "signet"), filepath.Join(project, "test", "testdata", "policy.yaml"),
+		stage.signetUser, stage.authorities)
+	return err
+}
+
+// patient is a context that ends the test in time.
+func patient(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// serve runs Signet until the test ends, when SIGTERM must end it with exit code 0.
+func serve(t *testing.T, role string) *lab.Process {
+	t.Helper()
+	process, err := stage.signet.Serve(role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		select {
+		case <-process.Exited(): // the test ended it
+			return
+		default:
+		}
+		if err := process.Stop(10 * time.Second); err != nil {
+			t.Error(err)
+		} else if code := process.ExitCode(); code != 0 {
+			t.Errorf("exit code %d after SIGTERM:\n%s", code, process.Output())
+		}
+		if t.Failed() {
+			t.Logf("signet's log:\n%s", process.Output())
+		}
+	})
+	return process
+}
+
+// register puts the webhooks before the API server until the test ends.
+func register(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() { unregister(t) })
+	if err := stage.signet.Register(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	awaitWebhooks(t, true, true)
+}
+
+func unregister(t *testing.T) {
+	t.Helper()
+	if err := stage.signet.Unregister(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	awaitWebhooks(t, false, false)
+}
+
+// awaitWebhooks asks, without a trace, until the API server calls the webhooks (or does not).
+func awaitWebhooks(t *testing.T, validating, mutating bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		_, refused := dryRun(t, thief())
+		open := lab.Workload(signerFoo, "foo", "httpbin")
+		open.Lifetime = 0
+		admitted, err := dryRun(t, open)
+		mutates := err == nil && admitted.Spec.ExpirationSeconds != nil
+		if (refused != nil) == validating && err == nil && mutates == mutating {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("webhooks in effect: validating %v (%v), mutating %v (%v); want %v, %v",
+				refused != nil, refused, mutates, err, validating, mutating)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func dryRun(t *testing.T, request lab.Request) (*certificatesv1.CertificateSigningRequest, error) {
+	t.Helper()
+	object, _, err := request.Object()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stage.istiodUser.Client().CertificatesV1().CertificateSigningRequests().Create(
+		context.Background(), object, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+}
+
+// thief is bar's identity that names foo's signer.
+func thief() lab.Request { return lab.Workload(signerFoo, "bar", "thief") }
+
+// create submits the request as istiod and deletes it after the test.
+func create(t *testing.T, request lab.Request) *certificatesv1.CertificateSigningRequest {
+	t.Helper()
+	object, _, err := stage.istiod.Create(patient(t), request)
+	if err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := stage.istiod.Delete(context.Background(), object.Name); err != nil && !apierrors.IsNotFound(err) {
+			t.Errorf("clean up: %v", err)
+		}
+	})
+	return object
+}
+
+func approve(t *testing.T, object *certificatesv1.CertificateSigningRequest) *certificatesv1.CertificateSigningRequest {
+	t.Helper()
+	approved, err := stage.istiod.Approve(patient(t), object)
+	if err != nil {
+		t.Fatalf("approve: %v", err)
+	}
+	return approved
+}
+
+func await(t *testing.T, object *certificatesv1.CertificateSigningRequest,
+	wished func(*certificatesv1.CertificateSigningRequest) bool) *certificatesv1.CertificateSigningRequest {
+	t.Helper()
+	seen, err := stage.istiod.WaitFor(patient(t), object, wished)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seen
+}
+
+func current(t *testing.T, name string) *certificatesv1.CertificateSigningRequest {
+	t.Helper()
+	object, err := stage.forger.CertificatesV1().CertificateSigningRequests().Get(patient(t), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+// expectRefused wants Signet's own refusal, with that reason code first.
+func expectRefused(t *testing.T, err error, reason string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("admitted; want %s", reason)
+	}
+	if _, message, found := strings.Cut(err.Error(), "denied the request: "); !found || !strings.HasPrefix(message, "signet: "+reason+": ") {
+		t.Fatalf("got %q; want signet: %s", err, reason)
+	}
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		t.Fatalf("not an API status: %v", err)
+	}
+	if s := status.Status(); s.Code != 403 || string(s.Reason) != reason {
+		t.Errorf("code %d, reason %q; want 403, %q", s.Code, s.Reason, reason)
+	}
+}
