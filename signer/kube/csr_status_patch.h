@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "signer/kube/objects.h"
+
+namespace signet {
+
+// JSON merge patches (RFC 7396) for /status of the very object that `csr` was read from: they carry its uid and
+// resourceVersion, so that the API server answers 409 when it has changed or is another one of that name.
+
+// Publishes a certificate: PEM, the leaf first.
+[[nodiscard]] std::string certificate_patch(const CertificateSigningRequest& csr, std::string_view certificate_pem);
+
+// Adds the condition Failed, keeping the conditions that `csr` has. Failed is final: nobody will sign this request.
+[[nodiscard]] std::string failed_patch(const CertificateSigningRequest& csr, std::string_view reason,
+                                       std::string_view message);
+
+}  // namespace signet

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "signer/kube/json.h"
+#include "signer/kube/objects.h"
+
+namespace signet {
+
+struct KubeError {
+  enum class Kind {
+    kUnauthorized,     // 401: who we are was not accepted
+    kForbidden,        // 403: RBAC or an admission policy refused
+    kNotFound,         // 404
+    kConflict,         // 409: the uid or the resourceVersion is another by now
+    kGone,             // 410: the resourceVersion is too old, list again
+    kTooManyRequests,  // 429
+    kServer,           // 5xx
+    kTransport,        // no answer: connect, TLS, timeout, connection lost, cancelled
+    kBadResponse,      // an answer that is not what the API promises, or beyond our bounds
+    kInvalid,          // 400, 422, or what cannot be put into a request
+  };
+
+  Kind kind = Kind::kTransport;
+  // 0 when there was no answer.
+  int http_status = 0;
+  // The API server's own words where it sent some.
+  std::string message;
+  std::optional<std::chrono::seconds> retry_after;
+
+  // The same request may succeed later: 429, 5xx, transport.
+  [[nodiscard]] bool is_transient() const;
+};
+
+template <typename T>
+using KubeResult = tl::expected<T, KubeError>;
+
+enum class WatchEventType { kAdded, kModified, kDeleted, kBookmark };
+
+// What the API server tells about one object. For a bookmark the object carries a resourceVersion alone. The view is
+// valid during the call.
+struct WatchEvent {
+  WatchEventType type = WatchEventType::kBookmark;
+  JsonView object;
+};
+
+struct CsrWatchRequest {
+  // Only requests for this signer; all when empty.
+  std::string signer_name;
+  // Where the list (or the watch before) ended.
+  std::string resource_version;
+  // The API server ends the watch after this long; if it does not, we do a little later.
+  std::chrono::seconds timeout{300};
+};
+
+struct CsrWatchHandler {
+  // Sees each line before it is parsed: false drops the line. May be empty.
+  std::function<bool(std::string_view line)> wants_line;
+  std::function<void(const WatchEvent&)> on_event;
+};
+
+// The data of a Secret of type kubernetes.io/tls, base64 undone. ca_crt is empty when the Secret has none.
+struct TlsSecret {
+  std::string tls_crt;
+  std::string tls_key;
+  std::string ca_crt;
+};
+
+// One question of a SelfSubjectAccessReview; what is empty is not asked for.
+struct AccessQuestion {
+  std::string verb;
+  std::string group;
+  std::string resource;
+  std::string subresource;
+  std::string name;
+  std::string name_space;
+};
+
+// What Signet asks of an API server, and nothing more. Every call blocks until it is answered, fails or times out; all
+// of them may be made from several threads at once.
+class KubeApi {
+ public:
+  KubeApi() = default;
+  KubeApi(const KubeApi&) = delete;
+  KubeApi& operator=(const KubeApi&) = delete;
+  virtual ~KubeApi() = default;
+
+  // Calls `visit` for every request for `signer_name` (all when empty), page by page; the view is valid during the
+  // call. Starts again when the pages expire, so `visit` may see an object more than once. Returns the resourceVersion
+  // to watch from.
+  [[nodiscard]] virtual KubeResult<std::string> list_csrs(const std::string& signer_name,
+                                                          const std::function<void(JsonView)>& visit,
+                                                          const std::stop_token& stop) = 0;
+
+  // Calls the handler for every event until the watch ends: by its timeout or by `stop` (at once, from whatever thread)
+  // without an error, by an ERROR event with that error (kGone: list again), by a bad line or a lost connection with
+  // that.
+  [[nodiscard]] virtual KubeResult<void> watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
+                                                    const std::stop_token& stop) = 0;
+
+  [[nodiscard]] virtual KubeResult<CertificateSigningRequest> get_csr(const std::string& name) = 0;
+
+  // Applies a JSON merge patch (RFC 7396) to the status subresource; see csr_status_patch.h. Returns the object as it
+  // is afterwards.
+  [[nodiscard]] virtual KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
+                                                                               const std::string& merge_patch) = 0;
+
+  [[nodiscard]] virtual KubeResult<TlsSecret> get_tls_secret(const std::string& name_space,
+                                                             const std::string& name) = 0;
+
+  // The user name the API server knows us by (SelfSubjectReview).
+  [[nodiscard]] virtual KubeResult<std::string> who_am_i() = 0;
+
+  // Whether we may do this (SelfSubjectAccessReview).
+  [[nodiscard]] virtual KubeResult<bool> may_i(const AccessQuestion& question) = 0;
+};
+
+}  // namespace signet

@@ -1,0 +1,316 @@
+#include "signer/kube/kube_client.h"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "signer/kube/api_connection.h"
+#include "signer/kube/base64.h"
+#include "signer/kube/json_writer.h"
+#include "signer/kube/kube_error.h"
+#include "signer/kube/token_source.h"
+#include "signer/kube/watch_stream.h"
+
+namespace signet {
+namespace {
+
+constexpr std::string_view kCsrPath = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+
+// The API server's own default for lists in pages. A page that is larger than kMaxPageBytes is asked for again with
+// fewer objects.
+constexpr std::size_t kPageObjects = 500;
+constexpr std::size_t kMaxPageBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxObjectBytes = std::size_t{12} << 20;
+constexpr JsonLimits kPageLimits{.max_bytes = kMaxPageBytes, .max_values = 4'000'000};
+constexpr JsonLimits kObjectLimits{.max_bytes = kMaxObjectBytes};
+// How often a list starts anew because its pages expired before they were read.
+constexpr int kMaxListRestarts = 5;
+
+// What a watch may be silent beyond its own timeout.
+constexpr std::chrono::seconds kWatchSlack(10);
+
+constexpr std::size_t kMaxIdleConnections = 16;
+// Well before the API server closes an idle connection (90 s), which we would notice only in the next request.
+constexpr std::chrono::seconds kMaxIdleTime(30);
+
+tl::unexpected<KubeError> fail(KubeError::Kind kind, int http_status, std::string message) {
+  return tl::unexpected(
+      KubeError{.kind = kind, .http_status = http_status, .message = std::move(message), .retry_after = std::nullopt});
+}
+
+tl::unexpected<KubeError> bad_response(std::string message) {
+  return fail(KubeError::Kind::kBadResponse, 200, std::move(message));
+}
+
+// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
+std::string encode(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool is_unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                               c == '.' || c == '_' || c == '~';
+    if (is_unreserved) {
+      out += c;
+    } else {
+      const auto code = static_cast<unsigned char>(c);
+      out += '%';
+      out += kHex[code >> 4U];
+      out += kHex[code & 0xFU];
+    }
+  }
+  return out;
+}
+
+// A name as one segment of a path; nullopt for what would be another path.
+std::optional<std::string> segment(std::string_view name) {
+  if (name.empty() || name == "." || name == "..") return std::nullopt;
+  return encode(name);
+}
+
+std::string signer_selector(const std::string& signer_name) {
+  return signer_name.empty() ? std::string() : "&fieldSelector=" + encode("spec.signerName=" + signer_name);
+}
+
+KubeResult<CertificateSigningRequest> decode_csr(const std::string& body) {
+  const auto document = JsonDocument::parse(body, kObjectLimits);
+  if (!document) return bad_response(document.error());
+  auto csr = CertificateSigningRequest::decode(document->root());
+  if (!csr) return bad_response(csr.error());
+  return std::move(*csr);
+}
+
+}  // namespace
+
+// Connections and credentials: every request goes through here.
+class HttpKubeClient::Transport {
+ public:
+  Transport(std::shared_ptr<const TlsIdentity> identity, const ClusterAccess& access)
+      : identity_(std::move(identity)), token_(access.token, access.token_file) {}
+
+  // The body of a 2xx answer; every other one is an error.
+  KubeResult<std::string> call(const ApiRequest& request, const std::stop_token& stop = {}) {
+    std::unique_ptr<ApiConnection> connection = take_idle();
+    auto body = call_on(*connection, request, {}, stop);
+    if (body || body.error().http_status != 0) {
+      give_back(std::move(connection));
+    } else if (body.error().kind == KubeError::Kind::kTransport) {
+      // What broke this one has broken those beside it.
+      const std::lock_guard lock(mutex_);
+      idle_.clear();
+    }
+    return body;
+  }
+
+  KubeResult<std::string> stream(const ApiRequest& request, const BodySink& sink, const std::stop_token& stop) {
+    ApiConnection connection(*identity_);
+    return call_on(connection, request, sink, stop);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Idle {
+    std::unique_ptr<ApiConnection> connection;
+    Clock::time_point since;
+  };
+
+  KubeResult<std::string> call_on(ApiConnection& connection, const ApiRequest& request, const BodySink& sink,
+                                  const std::stop_token& stop) {
+    const auto token = token_.current();
+    if (!token) return fail(KubeError::Kind::kUnauthorized, 0, token.error());
+    auto response = connection.exchange(request, *token, sink, stop);
+    if (!response) {
+      const auto kind = response.error().too_large ? KubeError::Kind::kBadResponse : KubeError::Kind::kTransport;
+      return fail(kind, 0, std::move(response.error().message));
+    }
+    if (response->status >= 200 && response->status <= 299) return std::move(response->body);
+    return tl::unexpected(kube_error_from_response(response->status, response->body, response->retry_after));
+  }
+
+  std::unique_ptr<ApiConnection> take_idle() {
+    const std::lock_guard lock(mutex_);
+    const auto oldest = Clock::now() - kMaxIdleTime;
+    // The last one is the one used last.
+    while (!idle_.empty()) {
+      Idle last = std::move(idle_.back());
+      idle_.pop_back();
+      if (last.since >= oldest) return std::move(last.connection);
+    }
+    return std::make_unique<ApiConnection>(*identity_);
+  }
+
+  void give_back(std::unique_ptr<ApiConnection> connection) {
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() < kMaxIdleConnections) idle_.push_back({std::move(connection), Clock::now()});
+  }
+
+  const std::shared_ptr<const TlsIdentity> identity_;
+  TokenSource token_;
+  std::mutex mutex_;
+  std::vector<Idle> idle_;  // guarded by mutex_
+};
+
+HttpKubeClient::HttpKubeClient(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {}
+HttpKubeClient::~HttpKubeClient() = default;
+
+tl::expected<std::unique_ptr<HttpKubeClient>, std::string> HttpKubeClient::create(const ClusterAccess& access) {
+  auto identity = make_tls_identity(access);
+  if (!identity) return tl::unexpected(identity.error());
+  return std::make_unique<HttpKubeClient>(std::make_unique<Transport>(std::move(*identity), access));
+}
+
+KubeResult<std::string> HttpKubeClient::list_csrs(const std::string& signer_name,
+                                                  const std::function<void(JsonView)>& visit,
+                                                  const std::stop_token& stop) {
+  std::size_t objects = kPageObjects;
+  std::string next_page;
+  int restarts = 0;
+  for (;;) {
+    ApiRequest request;
+    request.path = std::string(kCsrPath) + "?limit=" + std::to_string(objects) + signer_selector(signer_name);
+    if (!next_page.empty()) request.path += "&continue=" + encode(next_page);
+    request.max_body_bytes = kMaxPageBytes;
+
+    const auto body = transport_->call(request, stop);
+    if (!body) {
+      const bool is_too_large = body.error().kind == KubeError::Kind::kBadResponse && body.error().http_status == 0;
+      if (is_too_large && objects > 1) {
+        objects = std::max<std::size_t>(objects / 8, 1);
+        continue;
+      }
+      if (body.error().kind == KubeError::Kind::kGone && !next_page.empty() && restarts++ < kMaxListRestarts) {
+        next_page.clear();
+        continue;
+      }
+      return tl::unexpected(body.error());
+    }
+    const auto page = JsonDocument::parse(*body, kPageLimits);
+    if (!page) return bad_response("the list is not JSON we take: " + page.error());
+    const JsonView root = page->root();
+    const auto version = root.at("metadata", "resourceVersion").as_string();
+    if (!version || version->empty() || !(root.get("items").is_array() || root.get("items").is_absent_or_null())) {
+      return bad_response("the list has no metadata.resourceVersion, or items that are no list");
+    }
+    for (const JsonView item : root.get("items").elements()) visit(item);
+    next_page = root.at("metadata", "continue").as_string().value_or("");
+    if (next_page.empty()) return std::string(*version);
+  }
+}
+
+KubeResult<void> HttpKubeClient::watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
+                                            const std::stop_token& stop) {
+  ApiRequest watch;
+  watch.path = std::string(kCsrPath) +
+               "?watch=true&allowWatchBookmarks=true&resourceVersion=" + encode(request.resource_version) +
+               "&timeoutSeconds=" + std::to_string(request.timeout.count()) + signer_selector(request.signer_name);
+  watch.read_timeout = request.timeout + kWatchSlack;
+  watch.total_timeout = request.timeout + kWatchSlack;
+
+  WatchStream stream(handler);
+  const auto end = transport_->stream(
+      watch, [&stream](std::string_view bytes) { return stream.feed(bytes); }, stop);
+  if (stream.error()) return tl::unexpected(*stream.error());
+  if (!end && !stop.stop_requested()) return tl::unexpected(end.error());
+  return {};
+}
+
+KubeResult<CertificateSigningRequest> HttpKubeClient::get_csr(const std::string& name) {
+  const auto in_path = segment(name);
+  if (!in_path) return fail(KubeError::Kind::kInvalid, 0, "not a name: \"" + name + '"');
+  ApiRequest request;
+  request.path = std::string(kCsrPath) + '/' + *in_path;
+  request.max_body_bytes = kMaxObjectBytes;
+  return transport_->call(request).and_then(decode_csr);
+}
+
+KubeResult<CertificateSigningRequest> HttpKubeClient::patch_csr_status(const std::string& name,
+                                                                       const std::string& merge_patch) {
+  const auto in_path = segment(name);
+  if (!in_path) return fail(KubeError::Kind::kInvalid, 0, "not a name: \"" + name + '"');
+  ApiRequest request;
+  request.method = "PATCH";
+  request.path = std::string(kCsrPath) + '/' + *in_path + "/status?fieldManager=signet";
+  request.body = merge_patch;
+  request.content_type = "application/merge-patch+json";
+  request.max_body_bytes = kMaxObjectBytes;
+  return transport_->call(request).and_then(decode_csr);
+}
+
+KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_space, const std::string& name) {
+  const auto space_in_path = segment(name_space);
+  const auto name_in_path = segment(name);
+  if (!space_in_path || !name_in_path) {
+    return fail(KubeError::Kind::kInvalid, 0, "not a namespace and a name: \"" + name_space + "\", \"" + name + '"');
+  }
+  ApiRequest request;
+  request.path = "/api/v1/namespaces/" + *space_in_path + "/secrets/" + *name_in_path;
+  request.max_body_bytes = kMaxObjectBytes;
+  const auto body = transport_->call(request);
+  if (!body) return tl::unexpected(body.error());
+  const auto document = JsonDocument::parse(*body, kObjectLimits);
+  if (!document) return bad_response(document.error());
+  const JsonView root = document->root();
+  const std::string place = "Secret " + name_space + '/' + name;
+  if (root.get("type").as_string() != "kubernetes.io/tls")
+    return bad_response(place + " is not of type kubernetes.io/tls");
+
+  TlsSecret secret;
+  const std::pair<const char*, std::string*> fields[] = {
+      {"tls.crt", &secret.tls_crt}, {"tls.key", &secret.tls_key}, {"ca.crt", &secret.ca_crt}};
+  for (const auto& [key, out] : fields) {
+    const JsonView value = root.at("data", key);
+    if (value.is_absent_or_null()) continue;
+    auto bytes = base64_decode(value.as_string().value_or("?"));
+    if (!bytes) return bad_response(place + ": data[\"" + key + "\"] is not base64");
+    *out = std::move(*bytes);
+  }
+  if (secret.tls_crt.empty() || secret.tls_key.empty()) return bad_response(place + " has no tls.crt or no tls.key");
+  return secret;
+}
+
+KubeResult<std::string> HttpKubeClient::who_am_i() {
+  ApiRequest request;
+  request.method = "POST";
+  request.path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  request.content_type = "application/json";
+  request.body = R"({"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"})";
+  const auto body = transport_->call(request);
+  if (!body) return tl::unexpected(body.error());
+  const auto review = JsonDocument::parse(*body);
+  if (!review) return bad_response(review.error());
+  const auto user = review->root().at("status", "userInfo", "username").as_string();
+  if (!user) return bad_response("the SelfSubjectReview has no status.userInfo.username");
+  return std::string(*user);
+}
+
+KubeResult<bool> HttpKubeClient::may_i(const AccessQuestion& question) {
+  JsonWriter json;
+  json.begin_object().key("apiVersion").string("authorization.k8s.io/v1").key("kind").string("SelfSubjectAccessReview");
+  json.key("spec").begin_object().key("resourceAttributes").begin_object();
+  const std::pair<const char*, const std::string&> attributes[] = {{"verb", question.verb},
+                                                                   {"group", question.group},
+                                                                   {"resource", question.resource},
+                                                                   {"subresource", question.subresource},
+                                                                   {"namespace", question.name_space},
+                                                                   {"name", question.name}};
+  for (const auto& [key, value] : attributes) {
+    if (!value.empty()) json.key(key).string(value);
+  }
+  json.end_object().end_object().end_object();
+
+  ApiRequest request;
+  request.method = "POST";
+  request.path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+  request.content_type = "application/json";
+  request.body = json.take();
+  const auto body = transport_->call(request);
+  if (!body) return tl::unexpected(body.error());
+  const auto review = JsonDocument::parse(*body);
+  if (!review) return bad_response(review.error());
+  const auto allowed = review->root().at("status", "allowed").as_bool();
+  if (!allowed) return bad_response("the SelfSubjectAccessReview has no status.allowed");
+  return *allowed;
+}
+
+}  // namespace signet

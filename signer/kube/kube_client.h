@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "signer/kube/kube_api.h"
+#include "signer/kube/kubeconfig.h"
+
+namespace signet {
+
+// The API server behind a ClusterAccess, over HTTPS. Keeps a few connections alive for calls from several threads; a
+// watch has one of its own. Answers are bounded in size and time. SIGPIPE must be ignored in the process.
+class HttpKubeClient : public KubeApi {
+ public:
+  // Reads the certificates and the key and connects to nothing. The error says which of them is bad.
+  [[nodiscard]] static tl::expected<std::unique_ptr<HttpKubeClient>, std::string> create(const ClusterAccess& access);
+
+  class Transport;
+  explicit HttpKubeClient(std::unique_ptr<Transport> transport);
+  ~HttpKubeClient() override;
+
+  [[nodiscard]] KubeResult<std::string> list_csrs(const std::string& signer_name,
+                                                  const std::function<void(JsonView)>& visit,
+                                                  const std::stop_token& stop) override;
+  [[nodiscard]] KubeResult<void> watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
+                                            const std::stop_token& stop) override;
+  [[nodiscard]] KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
+  [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
+                                                                       const std::string& merge_patch) override;
+  [[nodiscard]] KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
+  [[nodiscard]] KubeResult<std::string> who_am_i() override;
+  [[nodiscard]] KubeResult<bool> may_i(const AccessQuestion& question) override;
+
+ private:
+  std::unique_ptr<Transport> transport_;
+};
+
+}  // namespace signet
