@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+
+#include "policy/policy.h"
+
+namespace signet {
+
+/// How the API server reaches the webhook.
+struct WebhookTarget {
+  std::string url;        ///< "https://HOST[:PORT]"; empty: by service
+  std::string service;    ///< "NAMESPACE/NAME"
+  std::string ca_bundle;  ///< PEM
+  std::string account;    ///< "system:serviceaccount:NAMESPACE:NAME"
+};
+
+/// A ValidatingWebhookConfiguration and a MutatingWebhookConfiguration (admissionregistration.k8s.io/v1, YAML) for
+/// CertificateSigningRequests of the policy's signer domain. They fail closed, and match no other signer's request: the
+/// rest of the cluster never depends on us. An error names the part of `target` that cannot be used.
+[[nodiscard]] tl::expected<std::string, std::string> render_webhooks(const Policy& policy, const WebhookTarget& target);
+
+}  // namespace signet

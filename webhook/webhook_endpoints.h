@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policy/audit_record.h"
+#include "policy/policy.h"
+#include "signer/trust/trust_store.h"
+#include "webhook/http_message.h"
+#include "webhook/http_route.h"
+
+namespace signet {
+
+/// One thing that must be in order before the API server may send reviews.
+struct ReadinessCheck {
+  std::string name;
+  std::string problem;  ///< empty: in order
+};
+
+/// What the endpoints are wired to. The functions are called by several threads at once and must not block.
+struct WebhookWiring {
+  std::function<std::shared_ptr<const Policy>()> policy;
+  std::function<std::shared_ptr<const TrustStore>()> issuers;  ///< may give null
+  std::string self;                                            ///< our user name at the API server
+  std::function<void(AuditRecord)> record;                     ///< of each review of ours
+  std::function<std::vector<ReadinessCheck>()> readiness;
+};
+
+/// /validate, /mutate, /livez and /readyz. A body that is no AdmissionReview is answered with 400 and the reason;
+/// health is plain text, one line a check, 503 while one fails.
+[[nodiscard]] std::vector<HttpRoute> webhook_routes();
+[[nodiscard]] HttpHandler webhook_handler(WebhookWiring wiring);
+
+}  // namespace signet
