@@ -1,0 +1,140 @@
+#include "signer/csr/pkcs10.h"
+
+#include <openssl/asn1t.h>
+#include <openssl/x509.h>
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "signer/csr/der.h"
+#include "signer/csr/openssl_ptr.h"
+#include "signer/csr/pem.h"
+#include "signer/csr/public_key.h"
+#include "signer/csr/requested_extensions.h"
+
+namespace signet {
+namespace {
+
+// RFC 2986 §4, with the key left as bits: X509_REQ decodes it at once, which costs more than all the rest.
+struct PublicKeyBits {
+  X509_ALGOR* algorithm;
+  ASN1_BIT_STRING* key;
+};
+
+struct RequestInfo {
+  ASN1_INTEGER* version;
+  X509_NAME* subject;
+  PublicKeyBits* public_key;
+  STACK_OF(X509_ATTRIBUTE) * attributes;
+};
+
+struct Request {
+  RequestInfo* info;
+  X509_ALGOR* signature_algorithm;
+  ASN1_BIT_STRING* signature;
+};
+
+ASN1_SEQUENCE(PublicKeyBits) = {ASN1_SIMPLE(PublicKeyBits, algorithm, X509_ALGOR),
+                                ASN1_SIMPLE(PublicKeyBits, key,
+                                            ASN1_BIT_STRING)} static_ASN1_SEQUENCE_END(PublicKeyBits)
+
+    ASN1_SEQUENCE(RequestInfo) = {ASN1_SIMPLE(RequestInfo, version, ASN1_INTEGER),
+                                  ASN1_SIMPLE(RequestInfo, subject, X509_NAME),
+                                  ASN1_SIMPLE(RequestInfo, public_key, PublicKeyBits),
+                                  ASN1_IMP_SET_OF(RequestInfo, attributes, X509_ATTRIBUTE,
+                                                  0)} static_ASN1_SEQUENCE_END(RequestInfo)
+
+        ASN1_SEQUENCE(Request) = {ASN1_SIMPLE(Request, info, RequestInfo),
+                                  ASN1_SIMPLE(Request, signature_algorithm, X509_ALGOR),
+                                  ASN1_SIMPLE(Request, signature, ASN1_BIT_STRING)} static_ASN1_SEQUENCE_END(Request)
+
+            struct RequestFree {
+  void operator()(Request* request) const {
+    ASN1_item_free(reinterpret_cast<ASN1_VALUE*>(request), ASN1_ITEM_rptr(Request));
+  }
+};
+using RequestPtr = std::unique_ptr<Request, RequestFree>;
+
+RequestPtr decode_request(std::string_view der) {
+  const auto* const begin = reinterpret_cast<const unsigned char*>(der.data());
+  const unsigned char* in = begin;
+  RequestPtr request(
+      reinterpret_cast<Request*>(ASN1_item_d2i(nullptr, &in, static_cast<long>(der.size()), ASN1_ITEM_rptr(Request))));
+  return in == begin + der.size() ? std::move(request) : nullptr;
+}
+
+// The two parts of a request that matter byte for byte.
+struct ExactBytes {
+  std::string_view info;
+  std::string_view spki;
+};
+
+// `der` must have been decoded as a Request.
+ExactBytes exact_bytes(std::string_view der) {
+  const std::optional<Tlv> request = take_tlv(der);
+  std::string_view request_members = request->content;
+  const std::optional<Tlv> info = take_tlv(request_members);
+  std::string_view info_members = info->content;
+  static_cast<void>(take_tlv(info_members));  // version
+  static_cast<void>(take_tlv(info_members));  // subject
+  return {.info = info->encoding, .spki = take_tlv(info_members)->encoding};
+}
+
+// The octets of a BIT STRING that has whole ones only.
+std::optional<std::string_view> octets_of(const ASN1_BIT_STRING& bits) {
+  if ((bits.flags & 0x07) != 0) {
+    return std::nullopt;
+  }
+  return std::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(&bits)),
+                          static_cast<std::size_t>(ASN1_STRING_length(&bits)));
+}
+
+}  // namespace
+
+tl::expected<Pkcs10Facts, std::string> parse_pkcs10(std::string_view pem) {
+  const auto blocks = read_pem(pem, "CERTIFICATE REQUEST", {.max_bytes = kMaxRequestPemBytes, .max_blocks = 1});
+  if (!blocks) {
+    return tl::unexpected(blocks.error());
+  }
+  const std::string& der = blocks->front();
+  if (const auto checked = check_der(der); !checked) {
+    return tl::unexpected(checked.error());
+  }
+  const RequestPtr request = decode_request(der);
+  if (!request) {
+    return tl::unexpected("not a PKCS#10: " + drain_openssl_errors());
+  }
+  const RequestInfo& info = *request->info;
+  if (ASN1_INTEGER_get(info.version) != 0) {
+    return tl::unexpected<std::string>("PKCS#10 version is not 1");
+  }
+  const auto key_octets = octets_of(*info.public_key->key);
+  const auto signature_octets = octets_of(*request->signature);
+  if (!key_octets || !signature_octets) {
+    return tl::unexpected<std::string>("public key and signature are whole octets");
+  }
+  auto key = read_public_key(*info.public_key->algorithm, *key_octets);
+  if (!key) {
+    return tl::unexpected("public key: " + key.error());
+  }
+  auto facts = read_attributes(*info.attributes);
+  if (!facts) {
+    return tl::unexpected(std::move(facts.error()));
+  }
+  const ExactBytes exact = exact_bytes(der);
+  facts->key_type = key->type;
+  facts->key_name = std::move(key->name);
+  facts->spki = exact.spki;
+  if (key->type) {
+    const auto digest = signature_digest(*request->signature_algorithm, *key->type);
+    if (!digest) {
+      return tl::unexpected(digest.error());
+    }
+    facts->signature = verifies(*key->pkey, **digest, exact.info, *signature_octets) ? Pkcs10Facts::Signature::kVerified
+                                                                                     : Pkcs10Facts::Signature::kFailed;
+  }
+  return facts;
+}
+
+}  // namespace signet
