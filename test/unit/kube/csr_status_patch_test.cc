@@ -1,0 +1,42 @@
+#include "signer/kube/csr_status_patch.h"
+
+#include <catch2/catch.hpp>
+
+namespace signet {
+namespace {
+
+CertificateSigningRequest approved() {
+  CertificateSigningRequest csr;
+  csr.name = "csr-1";
+  csr.uid = "u-1";
+  csr.resource_version = "42";
+  csr.status.conditions = {
+      {"Approved", "True", "AutoApproved", "by \"istiod\"", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"}};
+  return csr;
+}
+
+TEST_CASE("A certificate is published for the very object it was made for") {
+  CHECK(certificate_patch(approved(), "foo\n") ==
+        R"({"metadata":{"uid":"u-1","resourceVersion":"42"},"status":{"certificate":"Zm9vCg=="}})");
+}
+
+TEST_CASE("Failed is added to the conditions that are there, times kept") {
+  CHECK(failed_patch(approved(), "SignerNotAllowed", "signet: no\n\xFF") ==
+        R"({"metadata":{"uid":"u-1","resourceVersion":"42"},"status":{"conditions":[)"
+        R"({"type":"Approved","status":"True","reason":"AutoApproved","message":"by \"istiod\"",)"
+        R"("lastUpdateTime":"2026-01-01T00:00:00Z","lastTransitionTime":"2026-01-02T00:00:00Z"},)"
+        R"({"type":"Failed","status":"True","reason":"SignerNotAllowed","message":"signet: no\n)"
+        "\xEF\xBF\xBD"
+        R"("}]}})");
+}
+
+TEST_CASE("Failed may be the only condition") {
+  CertificateSigningRequest csr = approved();
+  csr.status.conditions.clear();
+  CHECK(
+      failed_patch(csr, "R", "") ==
+      R"({"metadata":{"uid":"u-1","resourceVersion":"42"},"status":{"conditions":[{"type":"Failed","status":"True","reason":"R"}]}})");
+}
+
+}  // namespace
+}  // namespace signet
