@@ -70,7 +70,8 @@ void check_extensions(const Pkcs10Facts& facts, std::vector<Finding>& findings) 
 
 void check_usages(const SigningRequest& request, const Pkcs10Facts& facts, const CertificateLimits& limits,
                   const std::string& rule, std::vector<Finding>& findings) {
-  // With more than there are, some are unknown or repeated anyway; comparing them all would be an attacker's work for us.
+  // With more than there are, some are unknown or repeated anyway; comparing them all would be an attacker's work for
+  // us.
   constexpr std::size_t kMaxUsages = 64;
   if (request.usages.size() > kMaxUsages) {
     findings.push_back({Reason::kUsageNotAllowed, "spec.usages has " + std::to_string(request.usages.size()) +

@@ -1,0 +1,55 @@
+#include "tools/signet/log.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+
+#include "signer/audit/audit_line.h"
+#include "signer/kube/json_writer.h"
+
+namespace signet {
+namespace {
+
+LogLevel least_level = LogLevel::kInfo;
+
+std::string_view name_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return {};
+}
+
+}  // namespace
+
+void set_log_level(LogLevel level) { least_level = level; }
+
+void log(LogLevel level, std::string_view message,
+         std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+  if (level < least_level) {
+    return;
+  }
+  JsonWriter json;
+  json.begin_object()
+      .key("time")
+      .string(to_rfc3339(std::chrono::system_clock::now()))
+      .key("level")
+      .string(name_of(level));
+  json.key("message").string(message);
+  for (const auto& [key, value] : fields) {
+    json.key(key).string(value);
+  }
+  json.end_object();
+  const std::string line = json.take() + "\n";
+  // A log that cannot be written is nowhere to be told.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace signet

@@ -1,0 +1,124 @@
+#include <cstdlib>
+#include <iostream>
+
+#include "signer/kube/kubeconfig.h"
+#include "tools/signet/command.h"
+#include "tools/signet/command_line.h"
+#include "tools/signet/input_file.h"
+#include "tools/signet/server.h"
+
+namespace signet {
+
+namespace po = boost::program_options;
+
+namespace {
+
+constexpr std::size_t kMaxPemBytes = 1U << 20U;
+
+std::string environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+po::options_description options_of_serve() {
+  po::options_description options("Options");
+  const auto text = [&](const char* name, const char* value_name, const char* help) {
+    options.add_options()(name, po::value<std::string>()->value_name(value_name), help);
+  };
+  options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"), "the policy to keep");
+  options.add_options()("role", po::value<std::string>()->default_value("all")->value_name("ROLE"),
+                        "all, webhook (guards, holds no key) or signer (signs, answers no reviews)");
+  text("kubeconfig", "FILE", "how to reach the API server; absent: the pod's service account");
+  options.add_options()("listen", po::value<std::string>()->default_value("0.0.0.0:8443")->value_name("ADDRESS:PORT"),
+                        "where /validate, /mutate, /livez and /readyz are served over TLS");
+  text("tls-cert", "FILE", "PEM of the serving certificate, leaf first");
+  text("tls-key", "FILE", "PEM of its private key");
+  text("ca-dir", "DIR", "CAs as DIR/<signer>/{tls.crt,tls.key,ca.crt}; role webhook reads no keys");
+  text("ca-namespace", "NAMESPACE",
+       "CAs as kubernetes.io/tls Secrets of this namespace, <signer>-ca unless the policy says otherwise");
+  options.add_options()("audit-log", po::value<std::string>()->default_value("-")->value_name("FILE"),
+                        "the issuance log, durable before a certificate leaves; - for standard output");
+  options.add_options()("review-log", po::value<std::string>()->default_value("-")->value_name("FILE"),
+                        "what was asked and answered; - for standard output");
+  return options;
+}
+
+tl::expected<ServerRole, std::string> role_named(const std::string& name) {
+  if (name == "all") {
+    return ServerRole{.webhook = true, .signer = true};
+  }
+  if (name == "webhook") {
+    return ServerRole{.webhook = true, .signer = false};
+  }
+  if (name == "signer") {
+    return ServerRole{.webhook = false, .signer = true};
+  }
+  return tl::unexpected("--role must be all, webhook or signer, not \"" + name + "\"");
+}
+
+tl::expected<ClusterAccess, std::string> access_of(const CommandLine& line) {
+  if (line.has("kubeconfig")) {
+    return load_kubeconfig(line.text("kubeconfig"));
+  }
+  InClusterEnvironment pod;
+  pod.host = environment("KUBERNETES_SERVICE_HOST");
+  pod.port = environment("KUBERNETES_SERVICE_PORT");
+  return in_cluster_access(pod).map_error(
+      [](const std::string& error) { return "no --kubeconfig, and not in a pod: " + error; });
+}
+
+}  // namespace
+
+int serve_command(const Arguments& arguments) {
+  const auto line = CommandLine::parse(
+      "signet serve --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) "
+      "--tls-cert FILE --tls-key FILE [options]",
+      options_of_serve(), arguments);
+  if (!line) {
+    return line.error();
+  }
+  ServerConfig config;
+  // Everything that is wrong with the command line and its files is told in one go.
+  int problems = 0;
+  const auto complain = [&problems](const std::string& message) {
+    static_cast<void>(usage_error(message));
+    ++problems;
+  };
+  if (const auto role = role_named(line->text("role"))) {
+    config.role = *role;
+  } else {
+    complain(role.error());
+  }
+  config.policy = read_policy_or_complain(line->text("policy"));
+  problems += config.policy == nullptr ? 1 : 0;
+  if (const auto access = access_of(*line)) {
+    config.access = *access;
+  } else {
+    complain(access.error());
+  }
+  if (config.role.webhook) {
+    for (const auto& [option, pem] :
+         {std::pair("tls-cert", &config.tls.certificate_pem), std::pair("tls-key", &config.tls.key_pem)}) {
+      if (!line->has(option)) {
+        complain("--" + std::string(option) + " is required to serve the webhook");
+      } else if (auto text = read_file(line->text(option), kMaxPemBytes)) {
+        *pem = *std::move(text);
+      } else {
+        complain(text.error());
+      }
+    }
+  }
+  config.listen = line->text("listen");
+  config.ca_dir = line->text("ca-dir");
+  config.ca_namespace = line->text("ca-namespace");
+  config.audit_log = line->text("audit-log");
+  config.review_log = line->text("review-log");
+  if (config.ca_dir.empty() == config.ca_namespace.empty()) {
+    complain("exactly one of --ca-dir and --ca-namespace is needed");
+  } else if (!config.role.signer && config.ca_dir.empty()) {
+    complain("--role webhook takes --ca-dir, with the public certificates: it has no business with Secrets");
+  }
+  return problems > 0 ? kExitUsage : run_server(std::move(config));
+}
+
+}  // namespace signet

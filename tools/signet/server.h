@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "policy/policy.h"
+#include "signer/kube/kubeconfig.h"
+#include "webhook/https_front.h"
+
+namespace signet {
+
+struct ServerRole {
+  bool webhook = true;
+  bool signer = true;
+};
+
+struct ServerConfig {
+  ServerRole role;
+  std::shared_ptr<const Policy> policy;
+  ClusterAccess access;
+  std::string listen;  ///< "ADDRESS:PORT"
+  TlsIdentity tls;
+  std::string ca_dir;        ///< either this
+  std::string ca_namespace;  ///< or this
+  std::string audit_log;     ///< path, or "-"
+  std::string review_log;    ///< path, or "-"
+};
+
+/// Serves until SIGTERM or SIGINT and then drains: exit code 0. What cannot work as configured (a file, a CA, a
+/// permission) ends it with exit code 2 after every problem was told; an API server that cannot be reached is waited
+/// for.
+[[nodiscard]] int run_server(ServerConfig config);
+
+}  // namespace signet
