@@ -229,8 +229,8 @@ func TestWhatPassedWithoutTheWebhookIsNotSigned(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			object := await(t, approve(t, c.edit(t, create(t, c.request))), lab.HasFailed)
-			if failed := lab.FailedCondition(object); failed.Reason != c.reason || failed.Message == "" || failed.Status != corev1.ConditionTrue {
+			object := await(t, approve(t, c.edit(t, create(t, c.request))), lab.IsSettled)
+			if failed := lab.FailedCondition(object); failed == nil || failed.Reason != c.reason || failed.Message == "" || failed.Status != corev1.ConditionTrue {
 				t.Errorf("got %+v, want reason %s", failed, c.reason)
 			}
 			if lab.HasCertificate(object) {

@@ -2,11 +2,14 @@ package lab
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // AuditRecord is one line of an audit log, as far as it is read here.
@@ -31,6 +34,8 @@ type AuditRecord struct {
 	} `json:"certificate"`
 	Prev string `json:"prev"`
 	Hash string `json:"hash"`
+
+	line []byte
 }
 
 // ReadAudit reads the complete lines of a log; its writer may be at work on another, or not have begun.
@@ -49,17 +54,28 @@ func ReadAudit(path string) ([]AuditRecord, error) {
 		if err := json.Unmarshal(text, &record); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
+		record.line = text
 		records = append(records, record)
 		data = rest
 	}
 }
 
-// CheckChain wants every record to carry the hash of the one before it, and the sequence to have no holes.
+// CheckChain wants a whole log: each line has its own hash, which is that of its bytes without the hash member, carries the hash
+// of the line before it (zeros in the first), and counts on from 1.
 func CheckChain(records []AuditRecord) error {
-	for i := 1; i < len(records); i++ {
-		if before, record := records[i-1], records[i]; record.Prev != before.Hash || record.Seq != before.Seq+1 {
-			return fmt.Errorf("record %d (%s) does not follow record %d (%s)", record.Seq, record.Prev, before.Seq, before.Hash)
+	seq, hash := int64(0), strings.Repeat("0", 2*sha256.Size)
+	for i, record := range records {
+		covered, _, found := bytes.Cut(record.line, []byte(`,"hash":"`))
+		sum := sha256.Sum256(append(bytes.Clone(covered), '}'))
+		switch {
+		case !found || record.Hash != hex.EncodeToString(sum[:]):
+			return fmt.Errorf("line %d: its hash is not its own", i+1)
+		case record.Prev != hash:
+			return fmt.Errorf("line %d: does not carry the hash of the line before", i+1)
+		case record.Seq != seq+1:
+			return fmt.Errorf("line %d: seq %d follows %d", i+1, record.Seq, seq)
 		}
+		seq, hash = record.Seq, record.Hash
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type ControlPlane struct {
 	admin     *rest.Config
 	etcd      *Process
 	apiserver *Process
+	start     func() (*Process, error) // an API server on the same address and data
 }
 
 // Project is the folder that holds this checkout.
@@ -111,20 +112,30 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 
 	c.url = fmt.Sprintf("https://127.0.0.1:%d", ports[2])
 	c.admin = c.clientConfig(token)
-	c.apiserver, err = StartProcess("kube-apiserver", dir, apiserverBinary,
-		"--etcd-servers="+etcdURL, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[2]),
-		"--cert-dir="+in("generated"), "--tls-cert-file="+in("tls.crt"), "--tls-private-key-file="+in("tls.key"),
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+in("accounts.key"),
-		"--service-account-signing-key-file="+in("accounts.key"), "--token-auth-file="+in("tokens.csv"),
-		"--authorization-mode=Node,RBAC", "--service-cluster-ip-range=10.0.0.0/24", "--client-ca-file="+in("ca.crt"))
-	if err != nil {
-		return nil, err
+	flags := []string{
+		"--etcd-servers=" + etcdURL, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[2]),
+		"--cert-dir=" + in("generated"), "--tls-cert-file=" + in("tls.crt"), "--tls-private-key-file=" + in("tls.key"),
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file=" + in("accounts.key"),
+		"--service-account-signing-key-file=" + in("accounts.key"), "--token-auth-file=" + in("tokens.csv"),
+		"--authorization-mode=Node,RBAC", "--service-cluster-ip-range=10.0.0.0/24", "--client-ca-file=" + in("ca.crt"),
+	}
+	c.start = func() (*Process, error) { return StartProcess("kube-apiserver", dir, apiserverBinary, flags...) }
+	return c, c.StartAPIServer()
+}
+
+// StartAPIServer starts one on the state that etcd holds, after KillAPIServer, and returns when it is ready.
+func (c *ControlPlane) StartAPIServer() (err error) {
+	if c.apiserver, err = c.start(); err != nil {
+		return err
 	}
 	admin := c.Admin()
-	return c, c.apiserver.waitUntil(time.Minute, func() error {
+	return c.apiserver.waitUntil(time.Minute, func() error {
 		return admin.Discovery().RESTClient().Get().AbsPath("/readyz").Do(context.Background()).Error()
 	})
 }
+
+// KillAPIServer ends it at once: SIGTERM would wait for its watchers.
+func (c *ControlPlane) KillAPIServer() { c.apiserver.Kill() }
 
 // Stop ends the API server, then etcd; it is safe after a failed start and when called twice.
 func (c *ControlPlane) Stop() error {

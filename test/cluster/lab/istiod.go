@@ -73,12 +73,16 @@ func (i *Istiod) Delete(ctx context.Context, name string) error {
 	return i.requests.Delete(ctx, name, metav1.DeleteOptions{})
 }
 
-// HasCertificate and HasFailed are what WaitFor waits for.
+// HasCertificate, HasFailed and either, IsSettled, are what WaitFor waits for.
 func HasCertificate(object *certificatesv1.CertificateSigningRequest) bool {
 	return len(object.Status.Certificate) > 0
 }
 func HasFailed(object *certificatesv1.CertificateSigningRequest) bool {
 	return FailedCondition(object) != nil
+}
+
+func IsSettled(object *certificatesv1.CertificateSigningRequest) bool {
+	return HasCertificate(object) || HasFailed(object)
 }
 
 // FailedCondition is nil where there is none.

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"signet/test/cluster/lab"
+)
+
+// act is one row of the table: who asks whom for what, and how it must end.
+type act struct {
+	who, identity, signer string
+	expected              string
+	play                  func(context.Context, *mesh) (result, error)
+}
+
+type result struct {
+	happened     string
+	why          string
+	certificates []certificate
+}
+
+type certificate struct{ request, sha256 string }
+
+const (
+	signed    = "certificate issued"
+	refused   = "refused when it was created"
+	failed    = "let in, approved, NOT signed"
+	stopped   = "refused when it was written"
+	untouched = "passed, untouched"
+)
+
+// acts in the order they are played: the webhooks are registered after the first.
+var acts = []act{
+	{"bar's pod through istiod, while no webhook is registered", "bar/thief", "foo", failed, unguarded},
+	{"foo's pod through istiod", "foo/httpbin", "foo", signed, asks(lab.Workload(signerFoo, "foo", "httpbin"))},
+	{"foo's pod through istiod, with an RSA key", "foo/curl", "foo", signed, asks(rsa(lab.Workload(signerFoo, "foo", "curl")))},
+	{"bar's pod through istiod", "bar/httpbin", "bar", signed, asks(lab.Workload(signerBar, "bar", "httpbin"))},
+	{"istiod for itself, for ten years", "its DNS names", "istio-system", signed, asks(lab.Serving(signerMesh))},
+	{"bar's pod that says ISTIO_META_CERT_SIGNER=foo, through istiod", "bar/thief", "foo", refused, asks(lab.Workload(signerFoo, "bar", "thief"))},
+	{"a pod of nobody's namespace through istiod", "default/stray", "foo", refused, asks(lab.Workload(signerFoo, "default", "stray"))},
+	{"a pod that names no identity, through istiod", "-", "foo", refused, asks(anonymous())},
+	{"bar's account, for an identity of foo", "foo/httpbin", "foo", refused, asksAs(lab.Workload(signerFoo, "foo", "httpbin"))},
+	{"bar's account edits foo's approved request: be a CA", "foo/httpbin", "foo", stopped, edits},
+	{"bar's account writes a certificate into foo's request", "foo/httpbin", "foo", stopped, forges},
+	{"anybody, from a signer that is not ours", "bar/thief", "example.com/x", untouched, foreign},
+}
+
+func rsa(request lab.Request) lab.Request {
+	request.Key = lab.RSA2048
+	return request
+}
+
+func anonymous() lab.Request {
+	request := lab.Workload(signerFoo, "foo", "httpbin")
+	request.URIs = nil
+	return request
+}
+
+// refusal is a result if Signet refused, the error itself if anything else went wrong.
+func refusal(err error, happened string) (result, error) {
+	if _, why, found := strings.Cut(err.Error(), "denied the request: "); found {
+		return result{happened: happened, why: why}, nil
+	}
+	return result{}, err
+}
+
+func asks(request lab.Request) func(context.Context, *mesh) (result, error) {
+	return func(ctx context.Context, m *mesh) (result, error) { return ask(ctx, m, m.istiod, request) }
+}
+
+func asksAs(request lab.Request) func(context.Context, *mesh) (result, error) {
+	return func(ctx context.Context, m *mesh) (result, error) {
+		return ask(ctx, m, lab.NewIstiod(m.thief), request)
+	}
+}
+
+func ask(ctx context.Context, m *mesh, requester *lab.Istiod, request lab.Request) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	issued, err := requester.Sign(ctx, request)
+	if err != nil {
+		return refusal(err, refused)
+	}
+	chain, err := lab.ParsePEM(issued.Object.Status.Certificate)
+	if err != nil {
+		return result{}, err
+	}
+	lifetime := time.Until(chain[0].NotAfter).Round(time.Minute)
+	return result{
+		happened:     signed,
+		why:          fmt.Sprintf("verifies against the root of %s, and of nobody else; valid for %s", strings.Join(m.verifies(chain), " AND "), days(lifetime)),
+		certificates: []certificate{fingerprint(issued.Object, chain[0])},
+	}, nil
+}
+
+// verifies names the tenants whose root the chain leads to.
+func (m *mesh) verifies(chain []*x509.Certificate) []string {
+	intermediates := x509.NewCertPool()
+	for _, above := range chain[1:] {
+		intermediates.AddCert(above)
+	}
+	var names []string
+	for name, authority := range m.authorities {
+		roots := x509.NewCertPool()
+		roots.AddCert(authority.Root())
+		if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates}); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func days(lifetime time.Duration) string {
+	if lifetime > 48*time.Hour {
+		return fmt.Sprintf("%d days", int(lifetime.Hours()/24+0.5))
+	}
+	return fmt.Sprintf("%d hours", int(lifetime.Hours()+0.5))
+}
+
+func fingerprint(object *certificatesv1.CertificateSigningRequest, leaf *x509.Certificate) certificate {
+	sum := sha256.Sum256(leaf.Raw)
+	return certificate{request: object.Name, sha256: hex.EncodeToString(sum[:])}
+}
+
+// unguarded is the hole: istiod creates and approves whatever a pod asks for. Then it registers the webhooks.
+func unguarded(ctx context.Context, m *mesh) (result, error) {
+	object, err := m.approved(ctx, lab.Workload(signerFoo, "bar", "thief"))
+	if err != nil {
+		return result{}, err
+	}
+	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if object, err = m.istiod.WaitFor(wait, object, lab.IsSettled); err != nil {
+		return result{}, err
+	}
+	if lab.HasCertificate(object) {
+		return result{happened: "let in, approved, SIGNED"}, nil
+	}
+	condition := lab.FailedCondition(object)
+	if err := m.istiod.Delete(ctx, object.Name); err != nil {
+		return result{}, err
+	}
+	return result{happened: failed, why: fmt.Sprintf("Failed, %s: %s", condition.Reason, condition.Message)}, m.guard(ctx)
+}
+
+func (m *mesh) approved(ctx context.Context, request lab.Request) (*certificatesv1.CertificateSigningRequest, error) {
+	object, _, err := m.istiod.Create(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return m.istiod.Approve(ctx, object)
+}
+
+// guard registers the webhooks and waits until the API server calls them.
+func (m *mesh) guard(ctx context.Context) error {
+	say("registering the webhooks")
+	if err := m.signet.Register(ctx); err != nil {
+		return err
+	}
+	requests := m.istiodUser.Client().CertificatesV1().CertificateSigningRequests()
+	for {
+		object, _, err := lab.Workload(signerFoo, "bar", "thief").Object()
+		if err != nil {
+			return err
+		}
+		_, err = requests.Create(ctx, object, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if err != nil && strings.Contains(err.Error(), "denied the request: ") {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// signedRequest is a request of foo that has its certificate and is not deleted yet: what an attacker finds.
+func (m *mesh) signedRequest(ctx context.Context) (*certificatesv1.CertificateSigningRequest, certificate, error) {
+	object, err := m.approved(ctx, lab.Workload(signerFoo, "foo", "httpbin"))
+	if err != nil {
+		return nil, certificate{}, err
+	}
+	if object, err = m.istiod.WaitFor(ctx, object, lab.HasCertificate); err != nil {
+		return nil, certificate{}, err
+	}
+	chain, err := lab.ParsePEM(object.Status.Certificate)
+	if err != nil {
+		return nil, certificate{}, err
+	}
+	return object, fingerprint(object, chain[0]), nil
+}
+
+func edits(ctx context.Context, m *mesh) (result, error) {
+	object, made, err := m.signedRequest(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	object.Annotations = map[string]string{"experimental.cert-manager.io/request-is-ca": "true"}
+	_, err = m.thief.CertificatesV1().CertificateSigningRequests().Update(ctx, object, metav1.UpdateOptions{})
+	return m.afterWrite(ctx, object, made, err)
+}
+
+func forges(ctx context.Context, m *mesh) (result, error) {
+	// Before the approval, because the certificate cannot be changed once it is there.
+	object, _, err := m.istiod.Create(ctx, lab.Workload(signerFoo, "foo", "httpbin"))
+	if err != nil {
+		return result{}, err
+	}
+	object.Status.Certificate = lab.PEM(m.authorities["bar"].Certificate)
+	_, err = m.thief.CertificatesV1().CertificateSigningRequests().UpdateStatus(ctx, object, metav1.UpdateOptions{})
+	return m.afterWrite(ctx, object, certificate{}, err)
+}
+
+func (m *mesh) afterWrite(ctx context.Context, object *certificatesv1.CertificateSigningRequest, made certificate, err error) (result, error) {
+	outcome := result{happened: "written"}
+	if err != nil {
+		if outcome, err = refusal(err, stopped); err != nil {
+			return result{}, err
+		}
+	}
+	if made.sha256 != "" {
+		outcome.certificates = []certificate{made}
+	}
+	return outcome, m.istiod.Delete(ctx, object.Name)
+}
+
+func foreign(ctx context.Context, m *mesh) (result, error) {
+	object, _, err := m.istiod.Create(ctx, lab.Workload("example.com/x", "bar", "thief"))
+	if err != nil {
+		if apierrors.IsForbidden(err) {
+			return refusal(err, refused)
+		}
+		return result{}, err
+	}
+	return result{happened: untouched, why: "no rule of ours speaks of it, and its CREATE does not need Signet"}, m.istiod.Delete(ctx, object.Name)
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"signet/test/cluster/lab"
+)
+
+// table prints rows with columns of fixed width; long cells are wrapped at words.
+type table struct{ rows [][]string }
+
+var columns = []struct {
+	title string
+	width int
+}{{"WHO ASKS", 30}, {"FOR", 14}, {"SIGNER", 13}, {"WHAT HAPPENED", 18}, {"WHY", 66}}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) print(out io.Writer) {
+	var titles, rule []string
+	for _, column := range columns {
+		titles = append(titles, column.title)
+		rule = append(rule, strings.Repeat("-", column.width))
+	}
+	printRow(out, titles)
+	for _, row := range t.rows {
+		printRow(out, rule)
+		printRow(out, row)
+	}
+}
+
+func printRow(out io.Writer, cells []string) {
+	wrapped := make([][]string, len(cells))
+	height := 0
+	for i, cell := range cells {
+		wrapped[i] = wrap(cell, columns[i].width)
+		height = max(height, len(wrapped[i]))
+	}
+	for line := range height {
+		var text strings.Builder
+		for i, column := range columns {
+			part := ""
+			if line < len(wrapped[i]) {
+				part = wrapped[i][line]
+			}
+			fmt.Fprintf(&text, "%-*s  ", column.width, part)
+		}
+		fmt.Fprintln(out, strings.TrimRight(text.String(), " "))
+	}
+}
+
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
+
+// checkAudit wants, for every certificate that a client got, the record of its issuance and, after it, of its publication.
+// The latter follows the write, so it is waited for.
+func checkAudit(ctx context.Context, path string, certificates []certificate) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		records, err := lab.ReadAudit(path)
+		if err != nil {
+			return err
+		}
+		if err := lab.CheckChain(records); err != nil {
+			return err
+		}
+		if err = recorded(records, certificates); err == nil {
+			fmt.Printf("%d certificates were seen by clients; each has its record, issued and then published, in an unbroken chain of %d:\n",
+				len(certificates), len(records))
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func recorded(records []lab.AuditRecord, certificates []certificate) error {
+	for _, certificate := range certificates {
+		var events []string
+		for _, record := range records {
+			if record.Certificate.SHA256 == certificate.sha256 {
+				events = append(events, record.Event)
+			}
+		}
+		if got := strings.Join(events, ", "); got != "issued, published" {
+			return fmt.Errorf("the certificate of %s has the records [%s], not issued, published", certificate.request, got)
+		}
+	}
+	return nil
+}
