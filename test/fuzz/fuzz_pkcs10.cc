@@ -1,0 +1,91 @@
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "signer/csr/openssl_ptr.h"
+#include "signer/csr/pem.h"
+#include "signer/csr/pkcs10.h"
+#include "signer/kube/base64.h"
+
+// Text that begins like PEM is parsed as it is, anything else as the DER inside. Whatever our parser verifies OpenSSL's
+// own must verify, too, with the same key, and find the same number of names in, and no other bytes can have meant it.
+
+namespace {
+
+using namespace signet;
+
+using RequestPtr = OpensslPtr<X509_REQ, X509_REQ_free>;
+
+void require(bool condition, const char* what) {
+  if (!condition) {
+    std::fprintf(stderr, "what we verified OpenSSL sees differently: %s\n", what);
+    std::abort();
+  }
+}
+
+std::string as_pem(std::string_view der) {
+  const std::string base64 = base64_encode(der);
+  std::string text = "-----BEGIN CERTIFICATE REQUEST-----\n";
+  for (std::size_t at = 0; at < base64.size(); at += 64) {
+    text += base64.substr(at, 64) + "\n";
+  }
+  return text + "-----END CERTIFICATE REQUEST-----\n";
+}
+
+template <typename Object, typename I2d>
+std::string encoded(Object* object, I2d i2d) {
+  std::string bytes(static_cast<std::size_t>(i2d(object, nullptr)), '\0');
+  auto* out = reinterpret_cast<unsigned char*>(bytes.data());
+  i2d(object, &out);
+  return bytes;
+}
+
+int count_names(X509_REQ& request) {
+  STACK_OF(X509_EXTENSION)* const extensions = X509_REQ_get_extensions(&request);
+  int count = 0;
+  for (int i = 0; i < sk_X509_EXTENSION_num(extensions); ++i) {
+    X509_EXTENSION* const extension = sk_X509_EXTENSION_value(extensions, i);
+    if (OBJ_obj2nid(X509_EXTENSION_get_object(extension)) == NID_subject_alt_name) {
+      const GeneralNamesPtr names(static_cast<GENERAL_NAMES*>(X509V3_EXT_d2i(extension)));
+      require(names != nullptr, "the names extension");
+      count += sk_GENERAL_NAME_num(names.get());
+    }
+  }
+  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+  return count;
+}
+
+void compare_with_openssl(const std::string& der, const Pkcs10Facts& facts) {
+  const auto* in = reinterpret_cast<const unsigned char*>(der.data());
+  const RequestPtr request(d2i_X509_REQ(nullptr, &in, static_cast<long>(der.size())));
+  require(request != nullptr, "the request");
+  require(encoded(request.get(), i2d_X509_REQ) == der, "its encoding");
+  EVP_PKEY* const key = X509_REQ_get0_pubkey(request.get());
+  require(key != nullptr && X509_REQ_verify(request.get(), key) == 1, "the signature");
+  require(encoded(X509_REQ_get_X509_PUBKEY(request.get()), i2d_X509_PUBKEY) == facts.spki, "the key");
+  // OpenSSL looks into Microsoft's attribute, too; we tell it as an attribute that is not understood.
+  if (facts.other_extensions.empty()) {
+    require(count_names(*request) == static_cast<int>(facts.names.size()), "the number of names");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::string pem = input.starts_with("-----") ? std::string(input) : as_pem(input);
+  const auto facts = parse_pkcs10(pem);
+  if (facts && facts->signature == Pkcs10Facts::Signature::kVerified) {
+    const auto blocks = read_pem(pem, "CERTIFICATE REQUEST", {.max_bytes = kMaxRequestPemBytes, .max_blocks = 1});
+    require(blocks.has_value(), "the PEM");
+    compare_with_openssl(blocks->front(), *facts);
+  }
+  drain_openssl_errors();
+  return 0;
+}
