@@ -143,7 +143,7 @@ func register(t *testing.T) {
 	if err := stage.signet.Register(patient(t)); err != nil {
 		t.Fatal(err)
 	}
-	awaitWebhooks(t, true, true)
+	awaitWebhooks(t, true)
 }
 
 func unregister(t *testing.T) {
@@ -151,27 +151,36 @@ func unregister(t *testing.T) {
 	if err := stage.signet.Unregister(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	awaitWebhooks(t, false, false)
+	awaitWebhooks(t, false)
 }
 
 // awaitWebhooks asks, without a trace, until the API server calls the webhooks (or does not).
-func awaitWebhooks(t *testing.T, validating, mutating bool) {
+func awaitWebhooks(t *testing.T, registered bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
+	eventually(t, func() error {
 		_, refused := dryRun(t, thief())
 		open := lab.Workload(signerFoo, "foo", "httpbin")
 		open.Lifetime = 0
 		admitted, err := dryRun(t, open)
 		mutates := err == nil && admitted.Spec.ExpirationSeconds != nil
-		if (refused != nil) == validating && err == nil && mutates == mutating {
+		if (refused != nil) == registered && err == nil && mutates == registered {
+			return nil
+		}
+		return fmt.Errorf("want webhooks registered: %v; the thief: %v; a good request: mutated %v, %v", registered, refused, mutates, err)
+	})
+}
+
+// eventually calls succeed until it does, or the test fails with its last error.
+func eventually(t *testing.T, succeed func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := succeed()
+		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("webhooks in effect: validating %v (%v), mutating %v (%v); want %v, %v",
-				refused != nil, refused, mutates, err, validating, mutating)
+			t.Fatal(err)
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 

@@ -95,15 +95,13 @@ func checkAudit(ctx context.Context, path string, certificates []certificate) er
 }
 
 func recorded(records []lab.AuditRecord, certificates []certificate) error {
+	ends, err := lab.Ends(records)
+	if err != nil {
+		return err
+	}
 	for _, certificate := range certificates {
-		var events []string
-		for _, record := range records {
-			if record.Certificate.SHA256 == certificate.sha256 {
-				events = append(events, record.Event)
-			}
-		}
-		if got := strings.Join(events, ", "); got != "issued, published" {
-			return fmt.Errorf("the certificate of %s has the records [%s], not issued, published", certificate.request, got)
+		if end := ends[certificate.sha256]; end != "published" {
+			return fmt.Errorf("the record says of the certificate of %s %q, not published", certificate.request, end)
 		}
 	}
 	return nil

@@ -97,7 +97,7 @@ const csrGroup = "certificates.k8s.io"
 func SignetRules(signers ...string) Rules {
 	return Rules{
 		{APIGroups: []string{csrGroup}, Resources: []string{"certificatesigningrequests"}, Verbs: []string{"get", "list", "watch"}},
-		{APIGroups: []string{csrGroup}, Resources: []string{"certificatesigningrequests/status"}, Verbs: []string{"update", "patch"}},
+		{APIGroups: []string{csrGroup}, Resources: []string{"certificatesigningrequests/status"}, Verbs: []string{"patch"}},
 		{APIGroups: []string{csrGroup}, Resources: []string{"signers"}, ResourceNames: signers, Verbs: []string{"sign"}},
 	}
 }

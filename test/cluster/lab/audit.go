@@ -79,3 +79,21 @@ func CheckChain(records []AuditRecord) error {
 	}
 	return nil
 }
+
+// Ends tells what became of each certificate, by its SHA-256: the last of issued, published and discarded. It is an error for
+// a certificate to be published or discarded that was not issued before.
+func Ends(records []AuditRecord) (map[string]string, error) {
+	ends := map[string]string{}
+	for _, record := range records {
+		switch fingerprint := record.Certificate.SHA256; record.Event {
+		case "issued":
+			ends[fingerprint] = record.Event
+		case "published", "discarded":
+			if ends[fingerprint] != "issued" {
+				return nil, fmt.Errorf("record %d: %s without issued", record.Seq, record.Event)
+			}
+			ends[fingerprint] = record.Event
+		}
+	}
+	return ends, nil
+}
