@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "policy/audit_record.h"
+
+namespace signet {
+
+// A line of an audit log is one JSON object without white space:
+//
+//   {"time":"2026-11-23T10:00:00.000001Z","seq":7,"event":"issued",…,"prev":"<64 hex>","hash":"<64 hex>"}
+//
+// `seq` counts the lines of the chain from 1. `prev` is the `hash` of the line before, 64 zeros in the chain's first.
+// `hash` is the SHA-256, in lower-case hexadecimal, of the line's bytes with the hash member taken out: of everything
+// before `,"hash":"`, closed with `}`. With jq and sha256sum: jq -cj 'del(.hash)' gives these bytes, for jq keeps the
+// order of keys and the text of plain strings.
+
+/// A text of a record is cut to this many bytes, and says so: names and messages are shorter, and a stranger's request
+/// decides how long they are.
+inline constexpr std::size_t kMaxAuditTextBytes = 4096;
+
+/// `text` if it is short enough, else its beginning and its length.
+[[nodiscard]] std::string clip_audit_text(std::string_view text);
+
+/// No line is longer: a record has fewer than 20 texts, and a byte is at most six in JSON.
+inline constexpr std::size_t kMaxAuditLineBytes = 20 * 6 * kMaxAuditTextBytes;
+
+/// Where the audit logs' times come from.
+using AuditClock = std::function<std::chrono::system_clock::time_point()>;
+
+/// RFC 3339 in UTC, to the microsecond and to the second.
+[[nodiscard]] std::string to_rfc3339(std::chrono::system_clock::time_point time);
+[[nodiscard]] std::string to_rfc3339(std::chrono::sys_seconds time);
+
+/// The members of a line that are the record's: `"event":"issued","decision":"granted",…`. What is empty is left out.
+/// `count`: how many equal records this one stands for; left out for 1.
+[[nodiscard]] std::string audit_members(const AuditRecord& record, std::uint64_t count = 1);
+
+/// What was found where the chain's next line should stand: bytes of lines that were never finished.
+struct TornTail {
+  std::size_t bytes = 0;
+  std::string sha256;
+
+  friend bool operator==(const TornTail&, const TornTail&) = default;
+};
+
+/// The members of the line that begins a chain, or that goes on after `torn`.
+[[nodiscard]] std::string start_members(const std::optional<TornTail>& torn);
+
+/// The members of the line that says how many records were not written.
+[[nodiscard]] std::string dropped_members(std::uint64_t count);
+
+/// The end of a chain.
+struct ChainHead {
+  std::uint64_t seq = 0;
+  std::string hash = std::string(64, '0');
+
+  friend bool operator==(const ChainHead&, const ChainHead&) = default;
+};
+
+/// The line, newline included, that follows `head`; `head` is then that line.
+[[nodiscard]] std::string seal_line(std::string_view members, std::chrono::system_clock::time_point time,
+                                    ChainHead& head);
+
+/// A line as far as the chain goes.
+struct SealedLine {
+  std::uint64_t seq = 0;
+  std::string event;
+  std::string prev;
+  std::string hash;
+  std::optional<TornTail> torn;
+};
+
+/// Reads a line (without its newline) and verifies its own hash; fails with what is wrong with it.
+[[nodiscard]] tl::expected<SealedLine, std::string> read_line(std::string_view line);
+
+}  // namespace signet

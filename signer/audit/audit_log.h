@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+
+#include "policy/audit_record.h"
+
+namespace signet {
+
+/// Where the issuing of certificates is told. Safe for many threads.
+class AuditLog {
+ public:
+  virtual ~AuditLog() = default;
+
+  /// Returns when the record is durable, or with why it is not: then it does not stand in the log, and what it would
+  /// have told must not happen.
+  [[nodiscard]] virtual tl::expected<void, std::string> append(const AuditRecord& record) = 0;
+
+  /// For what has happened already. Returns when the record is durable; one that cannot be written is kept, and stands
+  /// in the log before any record that comes after it.
+  virtual void append_eventually(const AuditRecord& record) = 0;
+};
+
+}  // namespace signet

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "policy/audit_record.h"
+
+namespace signet {
+
+/// Which reviews are told, and when. Any pod can have as many reviews answered as it likes: what they may cost is
+/// bounded here, in memory and in lines a second. No threads and no clock: `now` never goes back.
+class ReviewCoalescer {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  struct Limits {
+    /// A review like one told less than this ago is counted, and the count told when this has passed.
+    std::chrono::seconds interval{10};
+    /// Lines: so many at once, and so many a second for ever.
+    std::uint32_t burst = 500;
+    std::uint32_t per_second = 50;
+    /// Lines that wait to be taken, and different reviews that are remembered.
+    std::size_t max_waiting = 1000;
+    std::size_t max_remembered = 1000;
+  };
+
+  explicit ReviewCoalescer(Limits limits) : limits_(limits), tokens_(limits.burst) {}
+
+  /// Alike are reviews with the same event, decision, reason, requester, signer asked for, identity, tenant and dryRun.
+  void offer(const AuditRecord& record, Time now);
+
+  /// The members (audit_line.h) of the lines that are due, oldest first; with `all`, the counts that are not yet due
+  /// too.
+  [[nodiscard]] std::vector<std::string> take(Time now, bool all);
+
+  /// When take() should be called next, if nothing else is offered.
+  [[nodiscard]] std::optional<Time> next() const;
+
+  /// Tells of records that were lost elsewhere.
+  void add_dropped(std::uint64_t count) {
+    dropped_ += count;
+    untold_ += count;
+  }
+  /// Reviews that no line tells of.
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  struct Remembered {
+    AuditRecord first;
+    std::uint64_t repeats = 0;  ///< since it was last told
+  };
+  struct Expiry {
+    Time at;
+    std::string key;
+  };
+
+  [[nodiscard]] bool spend_token(Time now);
+  /// `count` reviews in one line.
+  void tell(const AuditRecord& record, std::uint64_t count, Time now);
+
+  Limits limits_;
+  std::deque<std::string> waiting_;
+  std::unordered_map<std::string, Remembered> remembered_;
+  std::deque<Expiry> expiries_;  ///< one for each in remembered_, soonest first
+  double tokens_;
+  std::optional<Time> refilled_;
+  std::uint64_t dropped_ = 0;
+  std::uint64_t untold_ = 0;  ///< part of dropped_ that no line has told of
+  std::optional<Time> dropped_told_;
+};
+
+}  // namespace signet

@@ -1,0 +1,84 @@
+#include "signer/audit/review_log.h"
+
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+namespace signet {
+
+using Steady = std::chrono::steady_clock;
+
+tl::expected<std::unique_ptr<ReviewLog>, std::string> ReviewLog::open(const std::string& path, const Limits& limits,
+                                                                      AuditClock clock) {
+  auto file = ChainedFile::open(path, ChainedFile::Durability::kWritten, clock);
+  if (!file) return tl::unexpected(file.error());
+  return std::make_unique<ReviewLog>(std::move(*file), path, limits, std::move(clock));
+}
+
+ReviewLog::ReviewLog(ChainedFile file, std::string path, const Limits& limits, AuditClock clock)
+    : path_(std::move(path)),
+      limits_(limits),
+      clock_(std::move(clock)),
+      file_(std::move(file)),
+      coalescer_(limits.lines),
+      thread_([this] { run(); }) {}
+
+ReviewLog::~ReviewLog() { stop(); }
+
+void ReviewLog::record(const AuditRecord& record) {
+  {
+    const std::lock_guard lock(mutex_);
+    coalescer_.offer(record, Steady::now());
+  }
+  changed_.notify_one();
+}
+
+void ReviewLog::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::uint64_t ReviewLog::dropped() const {
+  const std::lock_guard lock(mutex_);
+  return coalescer_.dropped();
+}
+
+void ReviewLog::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    const bool last = stopping_;
+    const std::vector<std::string> lines = coalescer_.take(Steady::now(), last);
+    if (!lines.empty()) {
+      lock.unlock();
+      write(lines);
+      lock.lock();
+    }
+    if (last) return;
+    if (stopping_) continue;
+    if (const auto next = coalescer_.next(); !next) {
+      changed_.wait(lock);
+    } else if (*next > Steady::now()) {
+      changed_.wait_until(lock, *next);
+    }
+  }
+}
+
+void ReviewLog::write(const std::vector<std::string>& lines) {
+  if (path_ != "-" && file_.size() >= limits_.max_file_bytes) begin_new_file();
+  const ChainedFile::Appended appended = file_.append(lines);
+  if (appended.count == lines.size()) return;
+  const std::lock_guard lock(mutex_);
+  coalescer_.add_dropped(lines.size() - appended.count);
+}
+
+void ReviewLog::begin_new_file() {
+  if (std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) return;
+  // Should that fail, the file that was put away goes on.
+  if (auto file = ChainedFile::open(path_, ChainedFile::Durability::kWritten, clock_)) file_ = std::move(*file);
+}
+
+}  // namespace signet
