@@ -7,33 +7,12 @@
 
 #include "policy/duration.h"
 #include "policy/kubernetes_names.h"
+#include "policy/quoting.h"
 
 namespace signet {
 namespace {
 
 constexpr std::string_view kSelf = "self";
-
-// What a requester chose is quoted shortened: an answer is read by people and kept in logs.
-constexpr std::size_t kMaxQuotedBytes = 200;
-
-std::string quoted(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : text.substr(0, kMaxQuotedBytes)) {
-    result += (c >= ' ' && c != '\x7f' && c != '"') ? c : '?';
-  }
-  result += text.size() > kMaxQuotedBytes ? "…\"" : "\"";
-  return result;
-}
-
-template <typename Range, typename Projection = std::identity>
-std::string joined(const Range& range, Projection projection = {}) {
-  std::string result;
-  for (const auto& element : range) {
-    result += result.empty() ? "" : ", ";
-    result += std::invoke(projection, element);
-  }
-  return result;
-}
 
 template <typename Range, typename Value>
 bool contains(const Range& range, const Value& value) {

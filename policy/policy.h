@@ -90,6 +90,9 @@ class Policy {
   /// Whether the policy leaves the signing to somebody else.
   [[nodiscard]] bool issuers_are_foreign() const { return !model_.issuers.empty(); }
 
+  /// The tenant that namespace `ns` belongs to, or null.
+  [[nodiscard]] const PolicyModel::Tenant* tenant_of_namespace(std::string_view ns) const;
+
   /// Every signer that a tenant has, sorted, each once, without the domain.
   [[nodiscard]] const std::vector<std::string>& signers() const { return signers_; }
   /// The Secret with the CA of `signer`: what spec.signers says, else "<signer>-ca".
@@ -113,7 +116,6 @@ class Policy {
     std::vector<Finding> findings;
   };
   [[nodiscard]] Subject subject_of(const Pkcs10Facts& facts, std::string_view signer) const;
-  [[nodiscard]] const PolicyModel::Tenant* tenant_of_namespace(std::string_view ns) const;
   [[nodiscard]] const PolicyModel::Tenant* tenant_of_dns_name(std::string_view dns_name, std::string_view signer) const;
   [[nodiscard]] bool may_request(const SigningRequest& request, const Subject& subject) const;
 

@@ -9,6 +9,7 @@
 
 #include "policy/duration.h"
 #include "policy/kubernetes_names.h"
+#include "policy/quoting.h"
 #include "policy/spiffe_id.h"
 #include "policy/yaml_document.h"
 
@@ -21,20 +22,6 @@ constexpr std::string_view kDefaultRootNamespace = "istio-system";
 
 // Kubernetes bounds a signerName by its domain and path; the path is RFC 1123 labels joined by dots.
 constexpr std::size_t kMaxSignerBytes = 253;
-
-std::string quoted(std::string_view text) {
-  constexpr std::size_t kMaxBytes = 80;
-  return '"' + std::string(text.substr(0, kMaxBytes)) + (text.size() > kMaxBytes ? "…\"" : "\"");
-}
-
-template <typename Values>
-std::string names_of(const Values& values) {
-  std::string result;
-  for (const auto& value : values) {
-    result += (result.empty() ? "" : ", ") + std::string(to_string(value));
-  }
-  return result;
-}
 
 // A node together with its path from the top, "spec.tenants[0].signers".
 struct Field {
@@ -95,11 +82,7 @@ class PolicyReader {
     }
     for (const auto& [key, value] : at.node->entries) {
       if (std::ranges::find(known, key.scalar) == known.end()) {
-        std::string allowed;
-        for (const std::string_view name : known) {
-          allowed += (allowed.empty() ? "" : ", ") + std::string(name);
-        }
-        problem({&key, at.path}, "unknown key " + quoted(key.scalar) + "; known are " + allowed);
+        problem({&key, at.path}, "unknown key " + quoted(key.scalar) + "; known are " + joined(known));
       }
     }
     for (const std::string_view key : required) {
@@ -235,10 +218,12 @@ class PolicyReader {
       return;
     }
     if (const Field keys = field(at, "keys"); keys.node != nullptr) {
-      limits.keys = read_values(keys, key_type_named, "a key type", names_of(kKeyTypes));
+      limits.keys = read_values(keys, key_type_named, "a key type",
+                                joined(kKeyTypes, [](KeyType type) { return to_string(type); }));
     }
     if (const Field usages = field(at, "usages"); usages.node != nullptr) {
-      limits.usages = read_values(usages, usage_named, "a usage", names_of(kUsages));
+      limits.usages =
+          read_values(usages, usage_named, "a usage", joined(kUsages, [](Usage usage) { return to_string(usage); }));
     }
     if (const Field duration = field(at, "maxDuration"); duration.node != nullptr) {
       const auto value = text(duration);

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace signet {
+
+/// `text` in quotes, for a message that people read: shortened after 200 bytes, control characters and quotes replaced.
+[[nodiscard]] std::string quoted(std::string_view text);
+
+/// The elements of `range`, each through `projection`, with ", " between them.
+template <typename Range, typename Projection = std::identity>
+[[nodiscard]] std::string joined(const Range& range, Projection projection = {}) {
+  std::string result;
+  for (const auto& element : range) {
+    result += result.empty() ? "" : ", ";
+    result += std::invoke(projection, element);
+  }
+  return result;
+}
+
+}  // namespace signet
