@@ -43,12 +43,15 @@ func Project() (string, error) {
 
 func controlPlaneBinary(name string) (string, error) {
 	cache := os.Getenv("SIGNET_CACHE")
-	if cache == "" {
+	if !filepath.IsAbs(cache) {
 		project, err := Project()
 		if err != nil {
 			return "", err
 		}
-		cache = filepath.Join(project, ".cache")
+		if cache == "" {
+			cache = ".cache"
+		}
+		cache = filepath.Join(project, cache)
 	}
 	path := filepath.Join(cache, "bin", "current", name)
 	if _, err := os.Stat(path); err != nil {
