@@ -18,6 +18,7 @@ constexpr int kPauseMs = 10;
 bool concerns_one_connection(int error) {
   switch (error) {
     case EINTR:
+    case EAGAIN:
     case ECONNABORTED:
     case EPROTO:
     case EPERM:
@@ -46,8 +47,11 @@ Acceptor::Acceptor(Listener listener, WakeFd wake, std::span<const std::unique_p
 
 void Acceptor::run() {
   while (!stopping_.load()) {
-    wait(true);
-    accept_waiting();
+    // Without a connection waiting accept(2) must not be called: it looks for a free descriptor first, and one that is
+    // missing would cost a connection its place for nobody.
+    if (wait_for_connection()) {
+      accept_one();
+    }
   }
   listener_ = UniqueFd();
 }
@@ -62,35 +66,33 @@ void Acceptor::add_to(FrontCounts& counts) const {
   counts.accept_failures += failures_.load(std::memory_order_relaxed);
 }
 
-void Acceptor::accept_waiting() {
+void Acceptor::accept_one() {
   const auto by_load = [](const auto& a, const auto& b) { return a->load() < b->load(); };
-  while (!stopping_.load()) {
-    EventLoop& loop = **std::min_element(loops_.begin(), loops_.end(), by_load);
-    if (loop.load() >= max_load_) {
-      wait(false);
-      continue;
-    }
-    UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd) {
-      accepted_.fetch_add(1, std::memory_order_relaxed);
-      loop.adopt(std::move(fd));
-      continue;
-    }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return;
-    }
-    if (!concerns_one_connection(errno)) {
-      // Descriptors or memory are used up (EMFILE, ENFILE, ENOBUFS, ENOMEM).
-      failures_.fetch_add(1, std::memory_order_relaxed);
-      (*std::max_element(loops_.begin(), loops_.end(), by_load))->make_room();
-      wait(false);
-    }
+  EventLoop& loop = **std::min_element(loops_.begin(), loops_.end(), by_load);
+  if (loop.load() >= max_load_) {
+    pause();
+    return;
+  }
+  UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (fd) {
+    accepted_.fetch_add(1, std::memory_order_relaxed);
+    loop.adopt(std::move(fd));
+  } else if (!concerns_one_connection(errno)) {
+    // Descriptors or memory are used up (EMFILE, ENFILE, ENOBUFS, ENOMEM).
+    failures_.fetch_add(1, std::memory_order_relaxed);
+    (*std::max_element(loops_.begin(), loops_.end(), by_load))->make_room();
+    pause();
   }
 }
 
-void Acceptor::wait(bool listening) const {
-  std::array<pollfd, 2> descriptors{pollfd{wake_.get(), POLLIN, 0}, pollfd{listener_.get(), POLLIN, 0}};
-  (void)::poll(descriptors.data(), listening ? 2 : 1, listening ? -1 : kPauseMs);
+bool Acceptor::wait_for_connection() const {
+  std::array<pollfd, 2> descriptors{pollfd{listener_.get(), POLLIN, 0}, pollfd{wake_.get(), POLLIN, 0}};
+  return ::poll(descriptors.data(), descriptors.size(), -1) > 0 && descriptors[0].revents != 0;
+}
+
+void Acceptor::pause() const {
+  pollfd descriptor{wake_.get(), POLLIN, 0};
+  (void)::poll(&descriptor, 1, kPauseMs);
 }
 
 }  // namespace signet

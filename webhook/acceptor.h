@@ -28,9 +28,11 @@ class Acceptor {
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
  private:
-  void accept_waiting();
-  // Until something has arrived (`listening`) or a pause has passed, or until stop().
-  void wait(bool listening) const;
+  void accept_one();
+  // False when stop() came first.
+  [[nodiscard]] bool wait_for_connection() const;
+  // A short one, which stop() ends.
+  void pause() const;
 
   UniqueFd listener_;
   const std::uint16_t port_;

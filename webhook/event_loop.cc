@@ -92,11 +92,12 @@ void EventLoop::run() {
 }
 
 void EventLoop::adopt(UniqueFd fd) {
+  // First, for the loop may close it, and count it out, at once.
+  load_.fetch_add(1, std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
     inbox_.push_back(std::move(fd));
   }
-  load_.fetch_add(1, std::memory_order_relaxed);
   wake_.wake();
 }
 

@@ -1,0 +1,172 @@
+#include "test/unit/webhook/front_client.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <charconv>
+#include <memory>
+
+namespace signet::test {
+namespace {
+
+using BioPtr = std::unique_ptr<BIO, decltype([](BIO* bio) { BIO_free(bio); })>;
+using EvpPkeyPtr = std::unique_ptr<EVP_PKEY, decltype([](EVP_PKEY* key) { EVP_PKEY_free(key); })>;
+using X509Ptr = std::unique_ptr<X509, decltype([](X509* certificate) { X509_free(certificate); })>;
+using X509ExtensionPtr = std::unique_ptr<X509_EXTENSION, decltype([](X509_EXTENSION* e) { X509_EXTENSION_free(e); })>;
+
+constexpr time_t kPatienceSeconds = 30;
+
+std::string contents(BIO* bio) {
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio, &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
+}  // namespace
+
+TlsIdentity make_identity() {
+  const EvpPkeyPtr key(EVP_EC_gen("P-256"));
+  const X509Ptr certificate(X509_new());
+  X509_set_version(certificate.get(), X509_VERSION_3);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -60);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
+  X509_set_pubkey(certificate.get(), key.get());
+  const X509ExtensionPtr names(X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "critical,IP:127.0.0.1"));
+  X509_add_ext(certificate.get(), names.get(), -1);
+  X509_sign(certificate.get(), key.get(), EVP_sha256());
+
+  const BioPtr certificate_pem(BIO_new(BIO_s_mem()));
+  const BioPtr key_pem(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(certificate_pem.get(), certificate.get());
+  PEM_write_bio_PKCS8PrivateKey(key_pem.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  return {contents(certificate_pem.get()), contents(key_pem.get())};
+}
+
+RawClient::RawClient(std::uint16_t port)
+    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+      context_(SSL_CTX_new(TLS_client_method()), [](SSL_CTX* context) { SSL_CTX_free(context); }) {
+  const timeval patience{kPatienceSeconds, 0};
+  (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  const int on = 1;
+  (void)::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd_.get(), std::bit_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    fd_ = UniqueFd();
+  }
+}
+
+bool RawClient::handshake(int version) {
+  if (version != 0) {
+    // Below TLS 1.2 OpenSSL itself wants to be asked twice.
+    SSL_CTX_set_security_level(context_.get(), 0);
+    SSL_CTX_set_min_proto_version(context_.get(), version);
+    SSL_CTX_set_max_proto_version(context_.get(), version);
+  }
+  ssl_.reset(SSL_new(context_.get()));
+  SSL_set_fd(ssl_.get(), fd_.get());
+  ERR_clear_error();
+  return SSL_connect(ssl_.get()) == 1;
+}
+
+bool RawClient::send(std::string_view bytes) {
+  std::size_t written = 0;
+  ERR_clear_error();
+  return SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written) == 1;
+}
+
+bool RawClient::send_plain(std::string_view bytes) {
+  return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+}
+
+bool RawClient::fill() {
+  std::array<char, 4096> buffer;
+  std::size_t count = 0;
+  ERR_clear_error();
+  if (ssl_ == nullptr || SSL_read_ex(ssl_.get(), buffer.data(), buffer.size(), &count) != 1) {
+    return false;
+  }
+  received_.append(buffer.data(), count);
+  return true;
+}
+
+bool RawClient::fill_to(std::string_view mark) {
+  while (received_.find(mark) == std::string::npos) {
+    if (!fill()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::optional<Answer> RawClient::receive() {
+  constexpr std::string_view kEmptyLine = "\r\n\r\n";
+  constexpr std::string_view kLength = "\r\nContent-Length: ";
+  if (!fill_to(kEmptyLine)) {
+    return std::nullopt;
+  }
+  Answer answer;
+  const std::size_t head_size = received_.find(kEmptyLine) + kEmptyLine.size();
+  answer.head = received_.substr(0, head_size);
+  const std::size_t length_at = answer.head.find(kLength);
+  std::size_t length = 0;
+  const char* const end = answer.head.data() + answer.head.size();
+  if (!answer.head.starts_with("HTTP/1.1 ") || length_at == std::string::npos ||
+      std::from_chars(answer.head.data() + 9, end, answer.status).ec != std::errc{} ||
+      std::from_chars(answer.head.data() + length_at + kLength.size(), end, length).ec != std::errc{}) {
+    return std::nullopt;
+  }
+  while (received_.size() < head_size + length) {
+    if (!fill()) {
+      return std::nullopt;
+    }
+  }
+  answer.body = received_.substr(head_size, length);
+  received_.erase(0, head_size + length);
+  return answer;
+}
+
+bool RawClient::at_end() {
+  if (ssl_ == nullptr) {
+    std::array<char, 4096> buffer;
+    ssize_t count = 0;
+    while ((count = ::recv(fd_.get(), buffer.data(), buffer.size(), 0)) > 0) {
+    }
+    return count == 0 || errno == ECONNRESET;
+  }
+  // A time that runs out is no end: errno would say EAGAIN.
+  errno = 0;
+  return received_.empty() && !fill() && errno != EAGAIN;
+}
+
+std::string RawClient::peer_certificate() const {
+  const BioPtr der(BIO_new(BIO_s_mem()));
+  i2d_X509_bio(der.get(), SSL_get0_peer_certificate(ssl_.get()));
+  return contents(der.get());
+}
+
+bool RawClient::receive_continue() {
+  constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  if (!fill_to("\r\n\r\n") || !received_.starts_with(kContinue)) {
+    return false;
+  }
+  received_.erase(0, kContinue.size());
+  return true;
+}
+
+}  // namespace signet::test

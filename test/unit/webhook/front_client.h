@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "webhook/https_front.h"
+#include "webhook/tls_context.h"
+#include "webhook/unique_fd.h"
+
+namespace signet::test {
+
+// A new P-256 key and a self-signed certificate of it for 127.0.0.1.
+TlsIdentity make_identity();
+
+struct Answer {
+  int status = 0;
+  // The head as it was received, ends in CRLFCRLF.
+  std::string head;
+  std::string body;
+};
+
+// A client on 127.0.0.1 that sends what it is told, byte by byte, and believes any certificate. What it waits for comes
+// or, after half a minute, does not.
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port);
+
+  // True when the TLS handshake was done, in exactly that version if one is given.
+  bool handshake(int version = 0);
+  // Over TLS. False when the connection is gone.
+  bool send(std::string_view bytes);
+  // Over TCP, past TLS.
+  bool send_plain(std::string_view bytes);
+  // The next answer of the connection, by its Content-Length; nullopt when it ends before.
+  std::optional<Answer> receive();
+  // True when the server ends the connection with nothing more to say.
+  bool at_end();
+  // DER of the server's certificate.
+  std::string peer_certificate() const;
+  // `100 Continue` and its empty line.
+  bool receive_continue();
+
+ private:
+  bool fill();
+  bool fill_to(std::string_view mark);
+
+  UniqueFd fd_;
+  SslContextPtr context_;
+  SslPtr ssl_;
+  std::string received_;
+};
+
+}  // namespace signet::test
