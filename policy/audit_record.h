@@ -26,6 +26,7 @@ struct AuditRecord {
   std::string message;      ///< all findings
   std::string request_uid;  ///< AdmissionReview request.uid
   bool dry_run = false;
+  std::string object;  ///< what was reviewed where it is no CertificateSigningRequest: "Pod foo/app-0"
   std::string csr_name;
   std::string csr_uid;
   std::string requester;

@@ -120,7 +120,8 @@ AdmissionAnswer AdmissionAnswer::deny(const std::vector<Finding>& findings) {
   return {.allowed = false,
           .reason = std::string(to_string(findings.front().reason)),
           .message = to_message(findings),
-          .json_patch = {}};
+          .json_patch = {},
+          .warnings = {}};
 }
 
 std::string AdmissionAnswer::encode(std::string_view uid) const {
@@ -133,6 +134,13 @@ std::string AdmissionAnswer::encode(std::string_view uid) const {
   }
   if (!json_patch.empty()) {
     json.key("patchType").string("JSONPatch").key("patch").string(base64_encode(json_patch));
+  }
+  if (!warnings.empty()) {
+    json.key("warnings").begin_array();
+    for (const std::string& warning : warnings) {
+      json.string(warning);
+    }
+    json.end_array();
   }
   json.end_object().end_object();
   return json.take();

@@ -37,12 +37,13 @@ struct AdmissionRequest {
 /// What the API server is told.
 struct AdmissionAnswer {
   bool allowed = false;
-  std::string reason;      ///< machine-readable, of a denial
-  std::string message;     ///< for people, of a denial
-  std::string json_patch;  ///< RFC 6902; empty for none
+  std::string reason;                 ///< machine-readable, of a denial
+  std::string message;                ///< for people, of a denial
+  std::string json_patch;             ///< RFC 6902; empty for none
+  std::vector<std::string> warnings;  ///< shown to the user who made the request
 
   [[nodiscard]] static AdmissionAnswer allow() {
-    return {.allowed = true, .reason = {}, .message = {}, .json_patch = {}};
+    return {.allowed = true, .reason = {}, .message = {}, .json_patch = {}, .warnings = {}};
   }
   /// `findings` must not be empty.
   [[nodiscard]] static AdmissionAnswer deny(const std::vector<Finding>& findings);

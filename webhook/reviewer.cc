@@ -1,21 +1,38 @@
 #include "webhook/reviewer.h"
 
+#include <utility>
+
 #include "signer/kube/json.h"
+#include "webhook/certificate_request_review.h"
+#include "webhook/csr_review.h"
+#include "webhook/front_limits.h"
+#include "webhook/pod_review.h"
+#include "webhook/proxy_config_review.h"
 
 namespace signet {
 namespace {
 
 ReviewOutcome dispatch(ReviewKind kind, const AdmissionRequest& request, const ReviewContext& context) {
+  const bool validates = kind == ReviewKind::kValidate;
   if (request.group == "certificates.k8s.io" && request.kind == "CertificateSigningRequest") {
-    return kind == ReviewKind::kValidate ? validate_csr(request, context) : mutate_csr(request, context);
+    return validates ? validate_csr(request, context) : mutate_csr(request, context);
   }
-  if (kind == ReviewKind::kMutate) {
-    return {.answer = AdmissionAnswer::allow(), .record = std::nullopt};
+  if (request.group == "networking.istio.io" && request.kind == "ProxyConfig") {
+    return validates ? validate_proxy_config(request, context) : mutate_proxy_config(request, context);
   }
-  return {.answer = AdmissionAnswer::deny(
-              {{Reason::kRequestMalformed, "request.kind: " + request.kind + " of " + request.group +
-                                               " is nothing that is reviewed here; correct the webhook's rules"}}),
-          .record = std::nullopt};
+  if (!validates) {
+    return pass();
+  }
+  if (request.group.empty() && request.kind == "Pod") {
+    return validate_pod(request, context);
+  }
+  if (request.group == "cert-manager.io" && request.kind == "CertificateRequest") {
+    return validate_certificate_request(request, context);
+  }
+  return judge(request,
+               {{Reason::kRequestMalformed, "request.kind: " + request.kind + " of " + request.group +
+                                                " is nothing that is reviewed here; correct the webhook's rules"}},
+               context);
 }
 
 }  // namespace

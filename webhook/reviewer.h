@@ -4,12 +4,9 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
-#include "webhook/csr_review.h"
+#include "webhook/review.h"
 
 namespace signet {
-
-/// The largest AdmissionReview that is read: two copies of an object of the API server's limit of 3 MiB, and room.
-inline constexpr std::size_t kMaxReviewBytes = std::size_t{7} << 20U;
 
 enum class ReviewKind { kValidate, kMutate };
 

@@ -51,10 +51,10 @@ HttpResponse answer_readiness(const WebhookWiring& wiring) {
 }  // namespace
 
 std::vector<HttpRoute> webhook_routes() {
-  return {{.path = std::string(kValidate), .method = "POST", .takes_json = true},
-          {.path = std::string(kMutate), .method = "POST", .takes_json = true},
-          {.path = std::string(kLivez), .method = "GET"},
-          {.path = std::string(kReadyz), .method = "GET"}};
+  return {{.path = std::string(kValidate), .takes_json = true},
+          {.path = std::string(kMutate), .takes_json = true},
+          {.path = std::string(kLivez), .takes_json = false},
+          {.path = std::string(kReadyz), .takes_json = false}};
 }
 
 HttpHandler webhook_handler(WebhookWiring wiring) {

@@ -1,0 +1,144 @@
+#include "webhook/pod_review.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "policy/quoting.h"
+#include "policy/signer_choice.h"
+#include "policy/yaml_document.h"
+
+namespace signet {
+namespace {
+
+constexpr std::string_view kProxyConfigAnnotation = "proxy.istio.io/config";
+// Kubernetes lets all annotations of an object together have this much.
+constexpr std::size_t kMaxAnnotationBytes = 256U << 10U;
+
+// Gathers what is wrong with the places of one Pod where a signer can be named.
+class PodReader {
+ public:
+  PodReader(const AdmissionRequest& request, const Policy& policy) : request_(request), policy_(policy) {}
+
+  void read() {
+    read_annotation(request_.object.at("metadata", "annotations").get(kProxyConfigAnnotation));
+    for (const std::string_view list : {"initContainers", "containers", "ephemeralContainers"}) {
+      std::size_t index = 0;
+      for (const JsonView container : request_.object.at("spec", list).elements()) {
+        read_environment(container.get("env"), "spec." + std::string(list) + "[" + std::to_string(index++) + "].env");
+      }
+    }
+  }
+
+  [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
+  [[nodiscard]] bool names_the_default() const { return names_the_default_; }
+
+ private:
+  void judge_choice(std::string_view signer, const std::string& place) {
+    if (!policy_.model().default_signer.empty() && signer == policy_.model().default_signer) {
+      const PolicyModel::Tenant* const tenant = policy_.tenant_of_namespace(request_.name_space);
+      names_the_default_ = tenant == nullptr || refuse_signer_choice(policy_, request_.name_space, signer, place);
+      return;
+    }
+    if (auto finding = refuse_signer_choice(policy_, request_.name_space, signer, place)) {
+      findings_.push_back(*std::move(finding));
+    }
+  }
+
+  void undecidable(const std::string& message) { findings_.push_back({Reason::kSignerNotAllowed, message}); }
+
+  void read_annotation(JsonView annotation) {
+    const std::string place = "annotation " + std::string(kProxyConfigAnnotation);
+    const auto malformed = [&](const std::string& message) {
+      findings_.push_back({Reason::kRequestMalformed, place + ": " + message});
+    };
+    if (annotation.is_absent_or_null()) {
+      return;
+    }
+    const auto text = annotation.as_string();
+    if (!text) {
+      return malformed("must be a text");
+    }
+    const auto document = parse_yaml(*text, {.max_bytes = kMaxAnnotationBytes});
+    if (!document) {
+      for (const YamlProblem& problem : document.error()) {
+        malformed(std::to_string(problem.mark.line) + ":" + std::to_string(problem.mark.column) + ": " +
+                  problem.message);
+      }
+      return;
+    }
+    if (document->kind == YamlNode::Kind::kNull) {
+      return;
+    }
+    if (document->kind != YamlNode::Kind::kMap) {
+      return malformed("must be a map");
+    }
+    for (const std::string_view key : {"proxyMetadata", "proxy_metadata"}) {
+      const YamlNode* const metadata = document->find(key);
+      if (metadata == nullptr || metadata->kind == YamlNode::Kind::kNull) {
+        continue;
+      }
+      if (metadata->kind != YamlNode::Kind::kMap) {
+        malformed(std::string(key) + ": must be a map");
+        continue;
+      }
+      const YamlNode* const signer = metadata->find(kCertSignerVariable);
+      if (signer == nullptr) {
+        continue;
+      }
+      const std::string signer_place = place + ", " + std::string(key) + "." + std::string(kCertSignerVariable);
+      if (signer->kind != YamlNode::Kind::kScalar || signer->ambiguous) {
+        undecidable(signer_place + " is not a text; write the signer's name");
+      } else {
+        judge_choice(signer->scalar, signer_place);
+      }
+    }
+  }
+
+  void read_environment(JsonView environment, const std::string& place) {
+    std::size_t index = 0;
+    for (const JsonView variable : environment.elements()) {
+      const std::string variable_place = place + "[" + std::to_string(index++) + "]";
+      if (variable.get("name").as_string() != kCertSignerVariable) {
+        continue;
+      }
+      const auto value = variable.get("value").as_string();
+      if (!variable.get("valueFrom").is_absent_or_null()) {
+        undecidable(variable_place + " takes " + std::string(kCertSignerVariable) +
+                    " from elsewhere (valueFrom), where nobody can judge it; write the signer's name");
+      } else if (value && value->find("$(") != std::string_view::npos) {
+        undecidable(variable_place + " makes " + std::string(kCertSignerVariable) + " of other variables (" +
+                    quoted(*value) + "), which nobody can judge; write the signer's name");
+      } else {
+        judge_choice(value.value_or(""), variable_place);
+      }
+    }
+  }
+
+  const AdmissionRequest& request_;
+  const Policy& policy_;
+  std::vector<Finding> findings_;
+  bool names_the_default_ = false;
+};
+
+}  // namespace
+
+ReviewOutcome validate_pod(const AdmissionRequest& request, const ReviewContext& context) {
+  if (request.operation != AdmissionRequest::Operation::kCreate || !request.sub_resource.empty()) {
+    return pass();
+  }
+  if (!request.object.is_object()) {
+    return judge(request, {{Reason::kRequestMalformed, "request.object: must be an object"}}, context);
+  }
+  PodReader reader(request, context.policy);
+  reader.read();
+  ReviewOutcome outcome = judge(request, reader.findings(), context);
+  if (outcome.answer.allowed && reader.names_the_default()) {
+    outcome.answer.warnings.push_back(
+        "signet: the pod asks for the mesh's default signer " + quoted(context.policy.model().default_signer) +
+        ", which signs nothing for namespace " + quoted(request.name_space) + "; a ProxyConfig should name its own");
+  }
+  return outcome;
+}
+
+}  // namespace signet

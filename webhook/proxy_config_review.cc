@@ -1,0 +1,78 @@
+#include "webhook/proxy_config_review.h"
+
+#include "policy/signer_choice.h"
+#include "signer/kube/json_writer.h"
+
+namespace signet {
+namespace {
+
+using Operation = AdmissionRequest::Operation;
+
+bool is_reviewed(const AdmissionRequest& request) {
+  return (request.operation == Operation::kCreate || request.operation == Operation::kUpdate) &&
+         request.sub_resource.empty();
+}
+
+}  // namespace
+
+ReviewOutcome validate_proxy_config(const AdmissionRequest& request, const ReviewContext& context) {
+  const bool is_being_deleted = !request.object.at("metadata", "deletionTimestamp").is_absent_or_null();
+  if (!is_reviewed(request) || is_being_deleted) {
+    return pass();
+  }
+  const auto malformed = [&](const char* message) {
+    return judge(request, {{Reason::kRequestMalformed, message}}, context);
+  };
+  const JsonView spec = request.object.get("spec");
+  if (!request.object.is_object() || (!spec.is_object() && !spec.is_absent_or_null())) {
+    return malformed("spec: must be an object");
+  }
+  const JsonView variables = spec.get("environmentVariables");
+  if (!variables.is_object() && !variables.is_absent_or_null()) {
+    return malformed("spec.environmentVariables: must be an object");
+  }
+  const JsonView choice = variables.get(kCertSignerVariable);
+  if (!choice.exists()) {
+    return judge(request, {}, context);
+  }
+  const std::string place = "spec.environmentVariables." + std::string(kCertSignerVariable);
+  const auto signer = choice.as_string();
+  if (!signer) {
+    return judge(request, {{Reason::kRequestMalformed, place + ": must be a text"}}, context);
+  }
+  const auto finding = refuse_signer_choice(context.policy, request.name_space, *signer, place);
+  return judge(request, finding ? std::vector{*finding} : std::vector<Finding>{}, context);
+}
+
+ReviewOutcome mutate_proxy_config(const AdmissionRequest& request, const ReviewContext& context) {
+  const auto signer = signer_to_choose(context.policy, request.name_space);
+  if (!is_reviewed(request) || !signer || !request.object.is_object()) {
+    return pass();
+  }
+  const JsonView spec = request.object.get("spec");
+  const JsonView variables = spec.get("environmentVariables");
+  const auto unreadable = [](JsonView view) { return !view.is_object() && !view.is_absent_or_null(); };
+  if (unreadable(spec) || unreadable(variables) || variables.get(kCertSignerVariable).exists()) {
+    return pass();
+  }
+  // "add" replaces a member that is null; the deepest parent that is missing is added with what belongs in it.
+  JsonWriter patch;
+  patch.begin_array().begin_object().key("op").string("add").key("path");
+  if (spec.is_absent_or_null()) {
+    patch.string("/spec").key("value").begin_object().key("environmentVariables").begin_object();
+    patch.key(kCertSignerVariable).string(*signer).end_object().end_object();
+  } else if (variables.is_absent_or_null()) {
+    patch.string("/spec/environmentVariables").key("value").begin_object();
+    patch.key(kCertSignerVariable).string(*signer).end_object();
+  } else {
+    patch.string("/spec/environmentVariables/" + std::string(kCertSignerVariable)).key("value").string(*signer);
+  }
+  patch.end_object().end_array();
+  ReviewOutcome outcome = judge(request, {}, context);
+  outcome.answer.json_patch = patch.take();
+  outcome.record->decision = "patched";
+  outcome.record->signer_granted = context.policy.signer_name(*signer);
+  return outcome;
+}
+
+}  // namespace signet
