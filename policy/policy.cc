@@ -61,21 +61,21 @@ void check_usages(const SigningRequest& request, const Pkcs10Facts& facts, const
   std::vector<std::string> repeated;
   const auto check = [&](const std::string& name) {
     const std::optional<Usage> usage = usage_named(name);
-    if (!(usage && contains(limits.usages, *usage)) && !contains(refused, quoted(name))) {
-      refused.push_back(quoted(name));
+    if (!(usage && contains(limits.usages, *usage)) && !contains(refused, in_quotes(name))) {
+      refused.push_back(in_quotes(name));
     }
   };
   for (auto usage = request.usages.begin(); usage != request.usages.end(); ++usage) {
     check(*usage);
     if (std::find(request.usages.begin(), usage, *usage) != usage) {
-      repeated.push_back(quoted(*usage));
+      repeated.push_back(in_quotes(*usage));
     }
   }
   std::ranges::for_each(facts.usages, check);
   if (!refused.empty()) {
     findings.push_back(
         {Reason::kUsageNotAllowed, "asked for usage " + joined(refused) + "; allowed are " +
-                                       joined(limits.usages, [](Usage usage) { return quoted(to_string(usage)); }) +
+                                       joined(limits.usages, [](Usage usage) { return in_quotes(to_string(usage)); }) +
                                        " (" + rule + ".certificate.usages)"});
   }
   if (!repeated.empty()) {
@@ -112,7 +112,7 @@ std::chrono::seconds check_duration(const SigningRequest& request, const Certifi
     if (!annotated || !in_bounds(*annotated)) {
       findings.push_back(
           {Reason::kDurationTooLong, "annotation experimental.cert-manager.io/request-duration asks for " +
-                                         quoted(*request.annotated_duration) + allowed});
+                                         in_quotes(*request.annotated_duration) + allowed});
       return lifetime;
     }
     lifetime = foreign ? *annotated : std::min(lifetime, *annotated);
@@ -190,7 +190,7 @@ Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view si
   const bool workload = facts.names.size() == 1 && facts.names.front().type == Type::kUri;
   if (!workload && !std::ranges::all_of(facts.names, is(Type::kDns))) {
     refuse(Reason::kSubjectAltNameNotAllowed,
-           "asked for " + joined(facts.names, [](const SubjectAltName& name) { return quoted(name.value); }) +
+           "asked for " + joined(facts.names, [](const SubjectAltName& name) { return in_quotes(name.value); }) +
                "; allowed is exactly one SPIFFE URI and no other name, or DNS names only");
     return subject;
   }
@@ -199,14 +199,14 @@ Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view si
     const std::string& uri = facts.names.front().value;
     tl::expected<SpiffeId, std::string> id = SpiffeId::parse(uri);
     if (!id) {
-      refuse(Reason::kIdentityInvalid, quoted(uri) + " is not an identity of this mesh: " + id.error());
+      refuse(Reason::kIdentityInvalid, in_quotes(uri) + " is not an identity of this mesh: " + id.error());
     } else if (!contains(model_.trust_domains, id->trust_domain())) {
-      refuse(Reason::kIdentityInvalid, quoted(uri) + " is of trust domain " + quoted(id->trust_domain()) +
+      refuse(Reason::kIdentityInvalid, in_quotes(uri) + " is of trust domain " + in_quotes(id->trust_domain()) +
                                            "; ours are " + joined(model_.trust_domains) + " (trustDomains)");
     } else {
       subject.tenant = tenant_of_namespace(id->ns());
       if (subject.tenant == nullptr) {
-        refuse(Reason::kNoTenant, "namespace " + quoted(id->ns()) +
+        refuse(Reason::kNoTenant, "namespace " + in_quotes(id->ns()) +
                                       " belongs to no tenant (tenants[].namespaces); nothing is signed for it");
       }
       subject.id = *std::move(id);
@@ -226,13 +226,13 @@ Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view si
       subject.tenant = tenant;
     }
     if (std::find(facts.names.begin(), name, *name) != name) {
-      refuse(Reason::kSubjectAltNameNotAllowed, "asked for DNS name " + quoted(name->value) + " twice");
+      refuse(Reason::kSubjectAltNameNotAllowed, "asked for DNS name " + in_quotes(name->value) + " twice");
     }
   }
   if (!unlisted.empty()) {
     subject.tenant = nullptr;
-    refuse(Reason::kSubjectAltNameNotAllowed, "asked for DNS name " + joined(unlisted, quoted) + " from signer " +
-                                                  quoted(signer) +
+    refuse(Reason::kSubjectAltNameNotAllowed, "asked for DNS name " + joined(unlisted, in_quotes) + " from signer " +
+                                                  in_quotes(signer) +
                                                   "; allowed are the names that this signer's tenant lists "
                                                   "(tenants[].dnsNames)");
   }
@@ -276,25 +276,25 @@ Decision Policy::evaluate(const SigningRequest& request) const {
                         "spec.request: its signature does not verify with its own key (proof of possession)"});
   }
   if (!may_request(request, subject)) {
-    findings.push_back({Reason::kRequesterNotAllowed, quoted(request.requester) + " may not ask for " +
-                                                          quoted(decision.identity) +
+    findings.push_back({Reason::kRequesterNotAllowed, in_quotes(request.requester) + " may not ask for " +
+                                                          in_quotes(decision.identity) +
                                                           "; allowed are the accounts listed in requesters" +
                                                           (tenant == nullptr ? "" : " and " + rule + ".requesters")});
   }
   check_extensions(facts, findings);
   if (request.annotated_is_ca && *request.annotated_is_ca != "false") {
     findings.push_back({Reason::kCaRequested, "annotation experimental.cert-manager.io/request-is-ca is " +
-                                                  quoted(*request.annotated_is_ca) +
+                                                  in_quotes(*request.annotated_is_ca) +
                                                   "; only certificates of workloads are signed"});
   }
   std::ranges::move(subject.findings, std::back_inserter(findings));
   if (!std::ranges::binary_search(signers_, signer) && tenant == nullptr) {
-    findings.push_back({Reason::kSignerNotAllowed, "asked for signer " + quoted(signer) + ", which no tenant has"});
+    findings.push_back({Reason::kSignerNotAllowed, "asked for signer " + in_quotes(signer) + ", which no tenant has"});
   }
   if (tenant != nullptr && !contains(tenant->signers, signer)) {
-    findings.push_back({Reason::kSignerNotAllowed, "asked for signer " + quoted(signer) + "; tenant " +
-                                                       quoted(tenant->name) + " may use " +
-                                                       joined(tenant->signers, quoted) + " (" + rule + ".signers)"});
+    findings.push_back({Reason::kSignerNotAllowed, "asked for signer " + in_quotes(signer) + "; tenant " +
+                                                       in_quotes(tenant->name) + " may use " +
+                                                       joined(tenant->signers, in_quotes) + " (" + rule + ".signers)"});
   }
   if (!key_allowed) {
     findings.push_back(

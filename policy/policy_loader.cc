@@ -82,12 +82,12 @@ class PolicyReader {
     }
     for (const auto& [key, value] : at.node->entries) {
       if (std::ranges::find(known, key.scalar) == known.end()) {
-        problem({&key, at.path}, "unknown key " + quoted(key.scalar) + "; known are " + joined(known));
+        problem({&key, at.path}, "unknown key " + in_quotes(key.scalar) + "; known are " + joined(known));
       }
     }
     for (const std::string_view key : required) {
       if (at.node->find(key) == nullptr) {
-        problem(at, "key " + quoted(key) + " is missing");
+        problem(at, "key " + in_quotes(key) + " is missing");
       }
     }
     return true;
@@ -99,7 +99,7 @@ class PolicyReader {
       return std::nullopt;
     }
     if (at.node->ambiguous) {
-      problem(at, "must be a text; " + quoted(at.node->scalar) +
+      problem(at, "must be a text; " + in_quotes(at.node->scalar) +
                       " without quotes is something else to YAML readers (a number, a boolean, a null): quote it");
       return std::nullopt;
     }
@@ -111,7 +111,7 @@ class PolicyReader {
       return;
     }
     if (const auto value = text(at); value && *value != expected) {
-      problem(at, "must be " + quoted(expected) + ", not " + quoted(*value));
+      problem(at, "must be " + in_quotes(expected) + ", not " + in_quotes(*value));
     }
   }
 
@@ -124,7 +124,7 @@ class PolicyReader {
       return {};
     }
     if (!valid(*value)) {
-      problem(at, quoted(*value) + " is not " + std::string(what));
+      problem(at, in_quotes(*value) + " is not " + std::string(what));
       return {};
     }
     return *std::move(value);
@@ -156,7 +156,8 @@ class PolicyReader {
         return;
       }
       if (const auto [first, added] = line_of.emplace(name, item.node->mark.line); !added) {
-        problem(item, quoted(name) + " is repeated; it stands in line " + std::to_string(first->second) + " already");
+        problem(item,
+                in_quotes(name) + " is repeated; it stands in line " + std::to_string(first->second) + " already");
         return;
       }
       names.push_back(std::move(name));
@@ -232,9 +233,9 @@ class PolicyReader {
       }
       const std::optional<std::chrono::seconds> seconds = parse_duration(*value);
       if (!seconds) {
-        problem(duration, quoted(*value) + " is not a duration such as 24h or 1h30m (at most 596523h)");
+        problem(duration, in_quotes(*value) + " is not a duration such as 24h or 1h30m (at most 596523h)");
       } else if (*seconds < kMinDuration) {
-        problem(duration, quoted(*value) + " is shorter than 10m, the least that Kubernetes lets anybody ask for");
+        problem(duration, in_quotes(*value) + " is shorter than 10m, the least that Kubernetes lets anybody ask for");
       } else {
         limits.max_duration = *seconds;
       }
@@ -302,7 +303,7 @@ class PolicyReader {
     const auto [first, added] = claims.emplace(value, Claim{tenant, at.node->mark.line});
     const bool repeated_in_tenant = !added && first->second.tenant == tenant && &claims != &tenant_names_;
     if (!added && !repeated_in_tenant) {  // a repeat within one list has been told already
-      problem(at, quoted(value) + " belongs to tenant " + quoted(first->second.tenant) + " already (line " +
+      problem(at, in_quotes(value) + " belongs to tenant " + in_quotes(first->second.tenant) + " already (line " +
                       std::to_string(first->second.line) + ")");
     }
   }
@@ -329,11 +330,11 @@ class PolicyReader {
         return;
       }
       if (const auto [first, added] = line_of.emplace(signer.name, item.node->mark.line); !added) {
-        problem(item, "signer " + quoted(signer.name) + " is described in line " + std::to_string(first->second) +
+        problem(item, "signer " + in_quotes(signer.name) + " is described in line " + std::to_string(first->second) +
                           " already");
       }
       if (!tenant_signers_.contains(signer.name)) {
-        problem(item, "no tenant has signer " + quoted(signer.name));
+        problem(item, "no tenant has signer " + in_quotes(signer.name));
       }
       model.signers.push_back(std::move(signer));
     });
@@ -346,11 +347,11 @@ class PolicyReader {
     const Field routed = field(spec, "routedSigner");
     if (tenant_signers_.contains(model.routed_signer)) {
       problem(routed,
-              quoted(model.routed_signer) + " is a signer of a tenant; the routed signer must be a name of its own");
+              in_quotes(model.routed_signer) + " is a signer of a tenant; the routed signer must be a name of its own");
     }
     if (model.routed_signer == model.default_signer) {
       problem(routed,
-              quoted(model.routed_signer) + " is the default signer; the routed signer must be a name of its own");
+              in_quotes(model.routed_signer) + " is the default signer; the routed signer must be a name of its own");
     }
   }
 

@@ -2,7 +2,7 @@
 
 namespace signet {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kMaxBytes = 200;
   std::string result = "\"";
   for (const char c : text.substr(0, kMaxBytes)) {

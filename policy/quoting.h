@@ -7,7 +7,7 @@
 namespace signet {
 
 /// `text` in quotes, for a message that people read: shortened after 200 bytes, control characters and quotes replaced.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 /// The elements of `range`, each through `projection`, with ", " between them.
 template <typename Range, typename Projection = std::identity>

@@ -9,7 +9,7 @@ namespace signet {
 std::optional<Finding> refuse_signer_choice(const Policy& policy, std::string_view ns, std::string_view signer,
                                             const std::string& place) {
   const auto refuse = [&](const std::string& allowed) {
-    return Finding{Reason::kSignerNotAllowed, place + " asks for signer " + quoted(signer) + "; " + allowed};
+    return Finding{Reason::kSignerNotAllowed, place + " asks for signer " + in_quotes(signer) + "; " + allowed};
   };
   if (ns == policy.model().root_namespace) {
     const std::string& default_signer = policy.model().default_signer;
@@ -18,16 +18,16 @@ std::optional<Finding> refuse_signer_choice(const Policy& policy, std::string_vi
     }
     return refuse("in the root namespace, which reaches every other, " +
                   (default_signer.empty() ? std::string("none may stand (rootNamespace)")
-                                          : "only " + quoted(default_signer) + " may stand (defaultSigner)"));
+                                          : "only " + in_quotes(default_signer) + " may stand (defaultSigner)"));
   }
   const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(ns);
   if (tenant == nullptr) {
-    return refuse("namespace " + quoted(ns) + " belongs to no tenant and may use none (tenants[].namespaces)");
+    return refuse("namespace " + in_quotes(ns) + " belongs to no tenant and may use none (tenants[].namespaces)");
   }
   if (std::ranges::find(tenant->signers, signer) != tenant->signers.end()) {
     return std::nullopt;
   }
-  return refuse("tenant " + quoted(tenant->name) + " may use " + joined(tenant->signers, quoted) + " (tenants[" +
+  return refuse("tenant " + in_quotes(tenant->name) + " may use " + joined(tenant->signers, in_quotes) + " (tenants[" +
                 tenant->name + "].signers)");
 }
 

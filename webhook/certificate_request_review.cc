@@ -42,7 +42,7 @@ ReviewOutcome validate_certificate_request(const AdmissionRequest& request, cons
   }
   return judge(request,
                {{Reason::kSignerNotAllowed,
-                 "spec.issuerRef names " + quoted(signer_name) +
+                 "spec.issuerRef names " + in_quotes(signer_name) +
                      ", which signs for its tenant by CertificateSigningRequest only (tenants[].signers)"}},
                context);
 }

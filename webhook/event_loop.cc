@@ -22,22 +22,22 @@ constexpr std::size_t kScratchBytes = std::size_t{16} << 10;
 
 using Phase = Connection::Phase;
 
-// Who is closed first when there is no room, the oldest in its phase of each: who has its answer, who asks nothing, who
-// has not shown that it can, and only then who asks. A well-behaved client passes the later phases in milliseconds, so
-// under a flood it is never the oldest there.
-int rank_of(Phase phase) {
+// Who is closed first when there is no room, the oldest in its phase of each: who has its answer, who is slow, who asks
+// nothing, who has not shown that it can, and only then who asks. A well-behaved client passes the later phases in
+// milliseconds, so under a flood it is never the oldest there.
+int rank_of(Phase phase, bool slow) {
   switch (phase) {
     case Phase::kLingering:
       return 0;
     case Phase::kIdle:
-      return 1;
-    case Phase::kHandshaking:
       return 2;
+    case Phase::kHandshaking:
+      return slow ? 1 : 3;
     case Phase::kReadingHead:
     case Phase::kReadingBody:
-      return 3;
+      return slow ? 1 : 4;
     case Phase::kWriting:
-      return 4;
+      return slow ? 1 : 5;
   }
   return 0;
 }
@@ -165,11 +165,11 @@ void EventLoop::take_inbox(TimePoint now) {
     room_wanted = std::exchange(room_wanted_, false);
   }
   if (room_wanted) {
-    close_least_missed();
+    close_least_missed(now);
   }
   for (UniqueFd& fd : inbox) {
     if (entries_.size() >= limits_.max_connections) {
-      close_least_missed();
+      close_least_missed(now);
     }
     const int on = 1;
     (void)::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -240,10 +240,11 @@ void EventLoop::close(Entries::iterator entry) {
   load_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void EventLoop::close_least_missed() {
-  const auto order = [](const Entries::value_type& entry) {
+void EventLoop::close_least_missed(TimePoint now) {
+  const auto order = [&](const Entries::value_type& entry) {
     const Connection& connection = *entry.second.connection;
-    return std::tuple(rank_of(connection.phase()), connection.phase_began());
+    const bool slow = now - connection.phase_began() >= limits_.patience_at_cap;
+    return std::tuple(rank_of(connection.phase(), slow), connection.phase_began());
   };
   const auto victim = std::min_element(entries_.begin(), entries_.end(),
                                        [&](const auto& a, const auto& b) { return order(a) < order(b); });

@@ -73,7 +73,7 @@ class EventLoop {
   void drive(Id id, TimePoint now);
   void settle(Entries::iterator entry, Connection::Wants wants);
   void close(Entries::iterator entry);
-  void close_least_missed();
+  void close_least_missed(TimePoint now);
   void close_expired(TimePoint now);
   void close_idle(TimePoint now);
   void keep_within_memory();

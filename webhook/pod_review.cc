@@ -108,7 +108,7 @@ class PodReader {
                     " from elsewhere (valueFrom), where nobody can judge it; write the signer's name");
       } else if (value && value->find("$(") != std::string_view::npos) {
         undecidable(variable_place + " makes " + std::string(kCertSignerVariable) + " of other variables (" +
-                    quoted(*value) + "), which nobody can judge; write the signer's name");
+                    in_quotes(*value) + "), which nobody can judge; write the signer's name");
       } else {
         judge_choice(value.value_or(""), variable_place);
       }
@@ -135,8 +135,8 @@ ReviewOutcome validate_pod(const AdmissionRequest& request, const ReviewContext&
   ReviewOutcome outcome = judge(request, reader.findings(), context);
   if (outcome.answer.allowed && reader.names_the_default()) {
     outcome.answer.warnings.push_back(
-        "signet: the pod asks for the mesh's default signer " + quoted(context.policy.model().default_signer) +
-        ", which signs nothing for namespace " + quoted(request.name_space) + "; a ProxyConfig should name its own");
+        "signet: the pod asks for the mesh's default signer " + in_quotes(context.policy.model().default_signer) +
+        ", which signs nothing for namespace " + in_quotes(request.name_space) + "; a ProxyConfig should name its own");
   }
   return outcome;
 }
