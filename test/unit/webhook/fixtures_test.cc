@@ -17,20 +17,15 @@ std::string read_file(const std::string& path) {
   return text.str();
 }
 
-TEST_CASE("Each review of a CertificateSigningRequest is answered as expected") {
+TEST_CASE("Each review of the test data is answered as expected") {
   const Policy policy(load_policy(read_file(SIGNET_TESTDATA "/policy.yaml"), "policy.yaml").value(), "digest");
   const auto expect = JsonDocument::parse(read_file(SIGNET_TESTDATA "/reviews/expect.json"));
   REQUIRE(expect);
-  int reviews_of_csrs = 0;
   for (const JsonMember& expected : expect->root().members()) {
     const std::string name(expected.key);
     const std::string body = read_file(SIGNET_TESTDATA "/reviews/" + name + ".json");
     const auto document = JsonDocument::parse(body);
     REQUIRE(document);
-    if (document->root().at("request", "kind", "kind").as_string() != "CertificateSigningRequest") {
-      continue;
-    }
-    ++reviews_of_csrs;
     DYNAMIC_SECTION(name) {
       const auto reviewed =
           review(ReviewKind::kValidate, body, {.policy = policy, .issuers = nullptr, .self = {}, .now = {}});
@@ -48,7 +43,7 @@ TEST_CASE("Each review of a CertificateSigningRequest is answered as expected") 
       }
     }
   }
-  CHECK(reviews_of_csrs == 18);
+  CHECK(expect->root().size() == 28);
 }
 
 }  // namespace
