@@ -198,7 +198,26 @@ tl::expected<void, std::string> add_extension(const ASN1_OBJECT* oid, std::strin
   }
 }
 
-tl::expected<void, std::string> add_extensions(const X509_ATTRIBUTE& attribute, Pkcs10Facts& facts) {
+using Stack = STACK_OF(X509_EXTENSION);
+
+tl::expected<void, std::string> add_extensions(const Stack& extensions, Pkcs10Facts& facts) {
+  std::set<std::string> seen;
+  for (int i = 0; i < sk_X509_EXTENSION_num(&extensions); ++i) {
+    X509_EXTENSION* const extension = sk_X509_EXTENSION_value(&extensions, i);
+    const ASN1_OBJECT* const oid = X509_EXTENSION_get_object(extension);
+    const std::string name = dotted(oid);
+    if (!seen.insert(name).second && OBJ_obj2nid(oid) != NID_subject_alt_name) {
+      return tl::unexpected("extension " + name + " comes twice");
+    }
+    const auto added = add_extension(oid, bytes_of(*X509_EXTENSION_get_data(extension)), facts);
+    if (!added) {
+      return tl::unexpected("extension " + name + ": " + added.error());
+    }
+  }
+  return {};
+}
+
+tl::expected<void, std::string> add_requested(const X509_ATTRIBUTE& attribute, Pkcs10Facts& facts) {
   // The accessors of an attribute take no const one.
   auto* const readable = const_cast<X509_ATTRIBUTE*>(&attribute);
   const ASN1_TYPE* const value =
@@ -211,20 +230,7 @@ tl::expected<void, std::string> add_extensions(const X509_ATTRIBUTE& attribute, 
     return tl::unexpected("extensionRequest is not a list of at most " + std::to_string(kMaxExtensions) +
                           " extensions");
   }
-  std::set<std::string> seen;
-  for (int i = 0; i < sk_X509_EXTENSION_num(extensions.get()); ++i) {
-    X509_EXTENSION* const extension = sk_X509_EXTENSION_value(extensions.get(), i);
-    const ASN1_OBJECT* const oid = X509_EXTENSION_get_object(extension);
-    const std::string name = dotted(oid);
-    if (!seen.insert(name).second && OBJ_obj2nid(oid) != NID_subject_alt_name) {
-      return tl::unexpected("extension " + name + " comes twice");
-    }
-    const auto added = add_extension(oid, bytes_of(*X509_EXTENSION_get_data(extension)), facts);
-    if (!added) {
-      return tl::unexpected("extension " + name + ": " + added.error());
-    }
-  }
-  return {};
+  return add_extensions(*extensions, facts);
 }
 
 }  // namespace
@@ -246,10 +252,21 @@ tl::expected<Pkcs10Facts, std::string> read_attributes(const STACK_OF(X509_ATTRI
     if (std::exchange(extensions_seen, true)) {
       return tl::unexpected<std::string>("extensionRequest comes twice");
     }
-    const auto added = add_extensions(*attribute, facts);
+    const auto added = add_requested(*attribute, facts);
     if (!added) {
       return tl::unexpected(added.error());
     }
+  }
+  return facts;
+}
+
+tl::expected<Pkcs10Facts, std::string> read_extensions(const STACK_OF(X509_EXTENSION) & extensions) {
+  if (sk_X509_EXTENSION_num(&extensions) > kMaxExtensions) {
+    return tl::unexpected("more than " + std::to_string(kMaxExtensions) + " extensions");
+  }
+  Pkcs10Facts facts;
+  if (auto added = add_extensions(extensions, facts); !added) {
+    return tl::unexpected(std::move(added.error()));
   }
   return facts;
 }

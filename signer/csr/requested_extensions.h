@@ -15,4 +15,7 @@ namespace signet {
 /// does, or that is not what its section says, is an error. `attributes` must have passed check_der.
 [[nodiscard]] tl::expected<Pkcs10Facts, std::string> read_attributes(const STACK_OF(X509_ATTRIBUTE) & attributes);
 
+/// The same of the extensions of a certificate, where all others are told as they are, too.
+[[nodiscard]] tl::expected<Pkcs10Facts, std::string> read_extensions(const STACK_OF(X509_EXTENSION) & extensions);
+
 }  // namespace signet

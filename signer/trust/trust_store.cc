@@ -1,0 +1,98 @@
+#include "signer/trust/trust_store.h"
+
+#include <cstddef>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+namespace signet {
+namespace {
+
+// More than any chain that IssuerChain::parse would read.
+constexpr std::size_t kMaxFileBytes = std::size_t{128} << 10;
+
+tl::expected<std::string, std::string> read_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    return tl::unexpected(path.string() + ": no such file");
+  }
+  if (!std::filesystem::is_regular_file(status)) {
+    return tl::unexpected(path.string() + ": not a file that can be read");
+  }
+  std::ifstream in(path, std::ios::binary);
+  std::string text(kMaxFileBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in.eof() && in.fail()) {
+    return tl::unexpected(path.string() + ": cannot be read");
+  }
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kMaxFileBytes) {
+    return tl::unexpected(path.string() + ": more than " + std::to_string(kMaxFileBytes) + " bytes");
+  }
+  return text;
+}
+
+tl::expected<IssuerChain, std::string> load_chain(const std::filesystem::path& folder) {
+  const auto tls_crt = read_file(folder / "tls.crt");
+  if (!tls_crt) {
+    return tl::unexpected(tls_crt.error());
+  }
+  std::string roots;
+  std::error_code error;
+  if (std::filesystem::exists(folder / "ca.crt", error) || error) {
+    auto ca_crt = read_file(folder / "ca.crt");
+    if (!ca_crt) {
+      return tl::unexpected(std::move(ca_crt.error()));
+    }
+    roots = std::move(*ca_crt);
+  }
+  auto chain = IssuerChain::parse(*tls_crt, roots);
+  if (!chain) {
+    return tl::unexpected(folder.string() + ": " + chain.error());
+  }
+  return chain;
+}
+
+}  // namespace
+
+tl::expected<TrustStore, std::vector<std::string>> TrustStore::load_from_directory(
+    const std::filesystem::path& directory, const std::vector<std::string>& signers) {
+  Chains chains;
+  std::vector<std::string> problems;
+  for (const std::string& signer : signers) {
+    auto chain = load_chain(directory / signer);
+    if (chain) {
+      chains.emplace(signer, std::move(*chain));
+    } else {
+      problems.push_back("signer \"" + signer + "\": " + chain.error());
+    }
+  }
+  if (!problems.empty()) {
+    return tl::unexpected(std::move(problems));
+  }
+  return TrustStore(std::move(chains));
+}
+
+const IssuerChain* TrustStore::find(std::string_view signer) const {
+  const auto found = chains_.find(signer);
+  return found == chains_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> TrustStore::isolation_problems() const {
+  std::vector<std::string> problems;
+  for (auto one = chains_.begin(); one != chains_.end(); ++one) {
+    for (auto other = std::next(one); other != chains_.end(); ++other) {
+      const bool same_key = one->second.issuer_spki_sha256() == other->second.issuer_spki_sha256();
+      const bool same_root = one->second.root_spki_sha256() == other->second.root_spki_sha256();
+      if (same_key || same_root) {
+        problems.push_back("signers \"" + one->first + "\" and \"" + other->first + "\" have the same " +
+                           (same_key ? "issuer key" : "root key") +
+                           ": a certificate of one would be trusted as the other's");
+      }
+    }
+  }
+  return problems;
+}
+
+}  // namespace signet

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
+#include <vector>
+
+#include "signer/trust/issuer_chain.h"
+
+namespace signet {
+
+/// The issuer chain of each signer, by the signer's name without its domain. Immutable; safe to share between threads.
+class TrustStore {
+ public:
+  using Chains = std::map<std::string, IssuerChain, std::less<>>;
+
+  explicit TrustStore(Chains chains) : chains_(std::move(chains)) {}
+
+  /// Reads `directory`/<signer>/tls.crt and, where there is one, ca.crt for each of `signers`. Fails with every problem
+  /// of every signer, each naming the file.
+  [[nodiscard]] static tl::expected<TrustStore, std::vector<std::string>> load_from_directory(
+      const std::filesystem::path& directory, const std::vector<std::string>& signers);
+
+  /// Null where there is none. Lives as long as this object.
+  [[nodiscard]] const IssuerChain* find(std::string_view signer) const;
+  [[nodiscard]] const Chains& chains() const { return chains_; }
+
+  /// One line for each pair of signers whose certificates are as good as each other's, because they have the same
+  /// issuer key or the same root: what one tenant is given then verifies with the other. Empty is good.
+  [[nodiscard]] std::vector<std::string> isolation_problems() const;
+
+ private:
+  Chains chains_;
+};
+
+}  // namespace signet
