@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"bytes"
-	"crypto/ecdsa"
 	"crypto/x509"
 	"slices"
 	"testing"
@@ -129,11 +128,8 @@ func expectProfile(t *testing.T, leaf *x509.Certificate, issued *lab.Issued, req
 	if !leaf.BasicConstraintsValid || leaf.IsCA {
 		t.Errorf("basic constraints: present %v, CA %v", leaf.BasicConstraintsValid, leaf.IsCA)
 	}
-	wanted := x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
-	if _, ec := issued.Key.Public().(*ecdsa.PublicKey); ec {
-		wanted = x509.KeyUsageDigitalSignature // an EC key enciphers nothing (RFC 8813, 3)
-	}
-	if leaf.KeyUsage != wanted {
+	// Istio asks for both with every kind of key.
+	if wanted := x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment; leaf.KeyUsage != wanted {
 		t.Errorf("key usage %b, want %b", leaf.KeyUsage, wanted)
 	}
 	if !slices.Equal(leaf.ExtKeyUsage, extendedUsages(request.Usages)) || len(leaf.UnknownExtKeyUsage) != 0 {
