@@ -87,6 +87,7 @@ std::string audit_members(const AuditRecord& record, std::uint64_t count) {
   add(json, "message", record.message);
   add(json, "requestUid", record.request_uid);
   if (record.dry_run) json.key("dryRun").boolean(true);
+  add(json, "object", record.object);
   add_pair(json, "csr", "name", record.csr_name, "uid", record.csr_uid);
   add(json, "requester", record.requester);
   add(json, "identity", record.identity);
@@ -108,9 +109,10 @@ std::string audit_members(const AuditRecord& record, std::uint64_t count) {
   return without_braces(json);
 }
 
-std::string start_members(const std::optional<TornTail>& torn) {
+std::string start_members(AuditStream stream, const std::optional<TornTail>& torn) {
   JsonWriter json;
   json.begin_object().key("event").string("start");
+  json.key("log").string(stream == AuditStream::kIssuance ? "issuance" : "reviews");
   if (torn) {
     json.key("message").string("what stands before this line was written only in part");
     json.key("torn").begin_object();

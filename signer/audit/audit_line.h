@@ -50,8 +50,15 @@ struct TornTail {
   friend bool operator==(const TornTail&, const TornTail&) = default;
 };
 
+/// The two logs. Both may go to standard output; their `start` lines say which chain they begin, and no other event is
+/// in both.
+enum class AuditStream {
+  kIssuance,  ///< a line counts when the disk has it (fdatasync); on standard output, when it is written
+  kReviews,   ///< a line counts when the kernel has it
+};
+
 /// The members of the line that begins a chain, or that goes on after `torn`.
-[[nodiscard]] std::string start_members(const std::optional<TornTail>& torn);
+[[nodiscard]] std::string start_members(AuditStream stream, const std::optional<TornTail>& torn);
 
 /// The members of the line that says how many records were not written.
 [[nodiscard]] std::string dropped_members(std::uint64_t count);

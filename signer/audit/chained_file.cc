@@ -102,18 +102,14 @@ bool is_torn_beginning(std::string_view text) {
 
 }  // namespace
 
-ChainedFile::ChainedFile(int descriptor, bool is_file, std::string path, Durability durability, AuditClock clock)
-    : descriptor_(descriptor),
-      is_file_(is_file),
-      path_(std::move(path)),
-      durability_(durability),
-      clock_(std::move(clock)) {}
+ChainedFile::ChainedFile(int descriptor, bool is_file, std::string path, AuditStream stream, AuditClock clock)
+    : descriptor_(descriptor), is_file_(is_file), path_(std::move(path)), stream_(stream), clock_(std::move(clock)) {}
 
 ChainedFile::ChainedFile(ChainedFile&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       is_file_(other.is_file_),
       path_(std::move(other.path_)),
-      durability_(other.durability_),
+      stream_(other.stream_),
       clock_(std::move(other.clock_)),
       head_(std::move(other.head_)),
       size_(other.size_),
@@ -126,7 +122,7 @@ ChainedFile& ChainedFile::operator=(ChainedFile&& other) noexcept {
     descriptor_ = std::exchange(other.descriptor_, -1);
     is_file_ = other.is_file_;
     path_ = std::move(other.path_);
-    durability_ = other.durability_;
+    stream_ = other.stream_;
     clock_ = std::move(other.clock_);
     head_ = std::move(other.head_);
     size_ = other.size_;
@@ -140,15 +136,15 @@ ChainedFile::~ChainedFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-tl::expected<ChainedFile, std::string> ChainedFile::open(const std::string& path, Durability durability,
+tl::expected<ChainedFile, std::string> ChainedFile::open(const std::string& path, AuditStream stream,
                                                          AuditClock clock) {
   if (path.empty() || path.find('\0') != std::string::npos)
     return tl::unexpected<std::string>("audit log: not a file's name");
   if (path == "-") {
     const int descriptor = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     if (descriptor < 0) return tl::unexpected<std::string>("standard output: " + error_text(errno));
-    ChainedFile output(descriptor, false, "standard output", durability, std::move(clock));
-    const Appended started = output.append(std::vector{start_members(std::nullopt)});
+    ChainedFile output(descriptor, false, "standard output", stream, std::move(clock));
+    const Appended started = output.append(std::vector{start_members(stream, std::nullopt)});
     if (!started.error.empty()) return tl::unexpected(started.error);
     return output;
   }
@@ -159,7 +155,7 @@ tl::expected<ChainedFile, std::string> ChainedFile::open(const std::string& path
     const int error = errno;
     return tl::unexpected(path + ": " + (error == EISDIR ? "is a directory, not a file" : error_text(error)));
   }
-  ChainedFile file(descriptor, true, path, durability, std::move(clock));
+  ChainedFile file(descriptor, true, path, stream, std::move(clock));
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) return tl::unexpected(file.failure("examine", errno));
   if (!S_ISREG(status.st_mode)) return tl::unexpected(path + ": is " + kind_of(status.st_mode) + ", not a file");
@@ -196,11 +192,11 @@ tl::expected<void, std::string> ChainedFile::continue_chain() {
     }
     tail_ = *text;
   }
-  if (durability_ == Durability::kSynced) {
+  if (stream_ == AuditStream::kIssuance) {
     if (auto synced = sync_directory_of(path_); !synced) return synced;
   }
   const std::vector<std::string> none;
-  const Appended started = tail_.empty() ? append(std::vector{start_members(std::nullopt)}) : append(none);
+  const Appended started = tail_.empty() ? append(std::vector{start_members(stream_, std::nullopt)}) : append(none);
   if (!started.error.empty()) return tl::unexpected(started.error);
   return {};
 }
@@ -258,7 +254,7 @@ ChainedFile::Appended ChainedFile::append(std::span<const std::string> members) 
     const bool ended = tail_.back() == '\n';
     const std::string torn = ended ? tail_.substr(0, tail_.size() - 1) : tail_;
     if (!ended) text += '\n';
-    text += seal_line(start_members(TornTail{torn.size(), sha256_hex(torn)}), clock_(), head);
+    text += seal_line(start_members(stream_, TornTail{torn.size(), sha256_hex(torn)}), clock_(), head);
     lines.push_back({text.size(), head});
   }
   for (const std::string& member : members) {
@@ -271,7 +267,7 @@ ChainedFile::Appended ChainedFile::append(std::span<const std::string> members) 
   std::string failed;
   if (written < text.size()) {
     failed = failure("write", error);
-  } else if (is_file_ && durability_ == Durability::kSynced && ::fdatasync(descriptor_) != 0) {
+  } else if (is_file_ && stream_ == AuditStream::kIssuance && ::fdatasync(descriptor_) != 0) {
     failed = failure("sync", errno);
   }
   if (failed.empty()) {

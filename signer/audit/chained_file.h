@@ -12,17 +12,12 @@ namespace signet {
 /// A file or standard output that lines of one hash chain are appended to, by one thread at a time.
 class ChainedFile {
  public:
-  enum class Durability {
-    kSynced,   ///< a line counts when the disk has it (fdatasync); on standard output, when it is written
-    kWritten,  ///< a line counts when the kernel has it
-  };
-
   /// Opens the log at `path`, or standard output for "-". A new file (mode 0600) and standard output begin with a
   /// `start` line; an existing file is continued from its last line. What a crash left unfinished behind that line
   /// stays where it is, and a `start` line behind it tells its length and hash. Fails, with the path and the reason,
   /// for what is not a regular file, for one that another process has open as a log, and for one that holds no audit
   /// log.
-  [[nodiscard]] static tl::expected<ChainedFile, std::string> open(const std::string& path, Durability durability,
+  [[nodiscard]] static tl::expected<ChainedFile, std::string> open(const std::string& path, AuditStream stream,
                                                                    AuditClock clock);
 
   ChainedFile(ChainedFile&& other) noexcept;
@@ -46,7 +41,7 @@ class ChainedFile {
   [[nodiscard]] const ChainHead& head() const { return head_; }
 
  private:
-  ChainedFile(int descriptor, bool is_file, std::string path, Durability durability, AuditClock clock);
+  ChainedFile(int descriptor, bool is_file, std::string path, AuditStream stream, AuditClock clock);
 
   [[nodiscard]] tl::expected<void, std::string> continue_chain();
   [[nodiscard]] tl::expected<void, std::string> cut_back();
@@ -57,7 +52,7 @@ class ChainedFile {
   int descriptor_ = -1;
   bool is_file_ = false;
   std::string path_;
-  Durability durability_;
+  AuditStream stream_;
   AuditClock clock_;
   ChainHead head_;
   std::uint64_t size_ = 0;

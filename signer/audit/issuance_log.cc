@@ -5,7 +5,7 @@
 namespace signet {
 
 tl::expected<std::unique_ptr<IssuanceLog>, std::string> IssuanceLog::open(const std::string& path, AuditClock clock) {
-  auto file = ChainedFile::open(path, ChainedFile::Durability::kSynced, std::move(clock));
+  auto file = ChainedFile::open(path, AuditStream::kIssuance, std::move(clock));
   if (!file) return tl::unexpected(file.error());
   return std::make_unique<IssuanceLog>(std::move(*file));
 }

@@ -10,7 +10,7 @@ using Steady = std::chrono::steady_clock;
 
 tl::expected<std::unique_ptr<ReviewLog>, std::string> ReviewLog::open(const std::string& path, const Limits& limits,
                                                                       AuditClock clock) {
-  auto file = ChainedFile::open(path, ChainedFile::Durability::kWritten, clock);
+  auto file = ChainedFile::open(path, AuditStream::kReviews, clock);
   if (!file) return tl::unexpected(file.error());
   return std::make_unique<ReviewLog>(std::move(*file), path, limits, std::move(clock));
 }
@@ -78,7 +78,7 @@ void ReviewLog::write(const std::vector<std::string>& lines) {
 void ReviewLog::begin_new_file() {
   if (std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) return;
   // Should that fail, the file that was put away goes on.
-  if (auto file = ChainedFile::open(path_, ChainedFile::Durability::kWritten, clock_)) file_ = std::move(*file);
+  if (auto file = ChainedFile::open(path_, AuditStream::kReviews, clock_)) file_ = std::move(*file);
 }
 
 }  // namespace signet

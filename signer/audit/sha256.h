@@ -1,11 +1,5 @@
 #pragma once
 
-#include <string>
-#include <string_view>
-
-namespace signet {
-
-/// SHA-256 (FIPS 180-4) as 64 lower-case hexadecimal digits.
-[[nodiscard]] std::string sha256_hex(std::string_view bytes);
-
-}  // namespace signet
+// IWYU pragma: begin_exports
+#include "signer/trust/certificate.h"
+// IWYU pragma: end_exports

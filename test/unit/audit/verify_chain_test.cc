@@ -14,7 +14,7 @@ namespace {
 std::vector<std::string> four_lines() {
   ChainHead head;
   const auto time = test::fixed_clock()();
-  std::vector<std::string> lines = {seal_line(start_members({}), time, head)};
+  std::vector<std::string> lines = {seal_line(start_members(AuditStream::kIssuance, {}), time, head)};
   for (const char* const name : {"a", "b", "c"})
     lines.push_back(seal_line(audit_members(test::issued(name)), time, head));
   return lines;
@@ -27,7 +27,8 @@ std::string joined(const std::vector<std::string>& lines) {
 }
 
 std::string marked(const std::string& torn, ChainHead head) {
-  return seal_line(start_members(TornTail{torn.size(), sha256_hex(torn)}), test::fixed_clock()(), head);
+  return seal_line(start_members(AuditStream::kIssuance, TornTail{torn.size(), sha256_hex(torn)}),
+                   test::fixed_clock()(), head);
 }
 
 }  // namespace
