@@ -1,0 +1,32 @@
+#pragma once
+
+#include <openssl/x509.h>
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "policy/grant.h"
+#include "signer/csr/openssl_ptr.h"
+
+namespace signet {
+
+/// 128 random bits (CA/Browser Forum BR §7.1 asks for 64, RFC 5280 §4.1.2.2 for 20 octets at most).
+using SerialNumber = std::array<unsigned char, 16>;
+
+struct Validity {
+  std::chrono::sys_seconds not_before;
+  std::chrono::sys_seconds not_after;
+};
+
+/// The one kind of certificate that is issued (RFC 5280 §4), complete but for its signature. Version 3, no subject;
+/// critical: basicConstraints CA=FALSE, key usage, subject alternative name; not critical: extended key usage, subject
+/// key identifier (RFC 7093 §2 method 1: the leftmost 160 bits of the key's SHA-256), authority key identifier. Key
+/// usage or extended key usage is left out where `terms` grant none of its usages. The key stands in it byte for byte
+/// as in `terms` and is not decoded.
+[[nodiscard]] tl::expected<X509Ptr, std::string> build_certificate(const Grant::Terms& terms, X509& issuer,
+                                                                   const SerialNumber& serial,
+                                                                   const Validity& validity);
+
+}  // namespace signet

@@ -1,0 +1,208 @@
+#include "signer/issue/reconcile.h"
+
+#include <utility>
+
+#include "signer/audit/audit_line.h"
+#include "signer/csr/signing_request_of.h"
+#include "signer/kube/csr_status_patch.h"
+
+namespace signet {
+namespace {
+
+using Entry = UnsettledCertificates::Entry;
+using Outcome = ReconcileResult::Outcome;
+
+// How often a request that changes under our hands is judged anew before others have their turn.
+constexpr int kMaxAttempts = 4;
+
+ReconcileResult retry(std::string message, std::optional<std::chrono::seconds> retry_after = std::nullopt) {
+  return {.outcome = Outcome::kRetry, .message = std::move(message), .retry_after = retry_after, .unsettled = false};
+}
+
+ReconcileResult ended(Outcome outcome, std::string message = {}) {
+  return {.outcome = outcome, .message = std::move(message), .retry_after = std::nullopt, .unsettled = false};
+}
+
+// What became of a certificate that was sent.
+struct Ending {
+  enum class Kind {
+    kPublished,
+    kOvertaken,  // the object is another by now, or gone: the write was not, and never will be, applied
+    kRefused,    // the API server will not have it
+    kUnknown,
+  };
+  Kind kind = Kind::kUnknown;
+  std::string why;
+  std::optional<std::chrono::seconds> retry_after;
+};
+
+// Whether the API server has said no, so that this very request, at least, had no effect.
+bool is_refusal(const KubeError& error) {
+  switch (error.kind) {
+    case KubeError::Kind::kUnauthorized:
+    case KubeError::Kind::kForbidden:
+    case KubeError::Kind::kNotFound:
+    case KubeError::Kind::kConflict:
+    case KubeError::Kind::kInvalid:
+      return true;
+    case KubeError::Kind::kGone:
+    case KubeError::Kind::kTooManyRequests:
+    case KubeError::Kind::kServer:
+    case KubeError::Kind::kTransport:
+    case KubeError::Kind::kBadResponse:
+      return false;
+  }
+  return false;
+}
+
+// The end of `entry` as `object`, read after the certificate was sent, shows it.
+Ending ending_in(const Entry& entry, const CertificateSigningRequest& object, const std::string& why) {
+  if (object.uid != entry.csr.uid) return {Ending::Kind::kOvertaken, why + "; another request has its name", {}};
+  if (object.status.certificate == entry.chain_pem) return {Ending::Kind::kPublished, {}, {}};
+  if (!object.status.certificate.empty()) {
+    return {Ending::Kind::kOvertaken, why + "; another certificate was written", {}};
+  }
+  if (object.resource_version != entry.csr.resource_version) {
+    return {Ending::Kind::kOvertaken, why + "; the request changed before the certificate was written", {}};
+  }
+  return {Ending::Kind::kUnknown, why, {}};
+}
+
+Ending read_back(const Entry& entry, KubeApi& api, const std::string& why) {
+  const auto object = api.get_csr(entry.csr.name);
+  if (object) return ending_in(entry, *object, why);
+  const KubeError& error = object.error();
+  if (error.kind == KubeError::Kind::kNotFound) return {Ending::Kind::kOvertaken, why + "; the request is gone", {}};
+  return {Ending::Kind::kUnknown, why + "; reading it back: " + error.message, error.retry_after};
+}
+
+// Sends the certificate. Sending it again is harmless: the condition holds for one write at most. `first`: nothing that
+// was sent before can still take effect.
+Ending send(const Entry& entry, KubeApi& api, bool first) {
+  const auto sent = api.patch_csr_status(entry.csr.name, certificate_patch(entry.csr, entry.chain_pem));
+  if (sent) return {Ending::Kind::kPublished, {}, {}};
+  const KubeError& error = sent.error();
+  const std::string why = "status.certificate: " + error.message;
+  if (!is_refusal(error)) return {Ending::Kind::kUnknown, why, error.retry_after};
+  if (error.kind == KubeError::Kind::kConflict || !first) return read_back(entry, api, why);
+  if (error.kind == KubeError::Kind::kNotFound) return {Ending::Kind::kOvertaken, why, {}};
+  return {Ending::Kind::kRefused, why, error.retry_after};
+}
+
+// Tells the log how it ended; an entry whose end is not known is kept. Nothing to return: judge the request anew.
+std::optional<ReconcileResult> conclude(Entry entry, const Ending& ending, const ReconcileContext& context) {
+  switch (ending.kind) {
+    case Ending::Kind::kPublished:
+      entry.record.event = AuditRecord::Event::kPublished;
+      context.audit.append_eventually(entry.record);
+      return ended(Outcome::kPublished);
+    case Ending::Kind::kOvertaken:
+    case Ending::Kind::kRefused:
+      entry.record.event = AuditRecord::Event::kDiscarded;
+      entry.record.message = ending.why;
+      context.audit.append_eventually(entry.record);
+      if (ending.kind == Ending::Kind::kRefused) return retry(ending.why, ending.retry_after);
+      return std::nullopt;
+    case Ending::Kind::kUnknown:
+      context.unsettled.add(std::move(entry));
+      ReconcileResult result = retry(ending.why, ending.retry_after);
+      result.unsettled = true;
+      return result;
+  }
+  return std::nullopt;
+}
+
+// For a request that was not granted. Nothing to return: it changed, judge it anew.
+std::optional<ReconcileResult> refuse(const CertificateSigningRequest& csr, const SigningRequest& request,
+                                      const Decision& decision, const ReconcileContext& context) {
+  // Failed is final, so first everything there is must have been seen.
+  if (!context.synced) return retry({});
+  const AuditRecord record = audit_record(AuditRecord::Event::kRefused, request, decision, context.policy.digest());
+  if (auto told = context.audit.append(record); !told) return retry("audit log: " + told.error());
+  const auto written =
+      context.api.patch_csr_status(csr.name, failed_patch(csr, record.reason, clip_audit_text(record.message)));
+  if (written) return ended(Outcome::kFailed);
+  const KubeError& error = written.error();
+  if (error.kind == KubeError::Kind::kConflict) return std::nullopt;
+  if (error.kind == KubeError::Kind::kNotFound) return ended(Outcome::kDone);
+  return retry("condition Failed: " + error.message, error.retry_after);
+}
+
+// For a request that was granted. Nothing to return: it changed, judge it anew.
+std::optional<ReconcileResult> sign(const CertificateSigningRequest& csr, const SigningRequest& request,
+                                    Decision decision, const ReconcileContext& context) {
+  const std::string signer = decision.grant->terms().signer;
+  const auto authority = context.authorities.find(signer);
+  if (!authority) return retry("signer \"" + signer + "\": has no CA");
+  auto issued = authority->issue(std::move(*decision.grant), context.now);
+  if (!issued) return retry(issued.error());
+
+  Entry entry{csr, std::move(issued->chain_pem),
+              audit_record(AuditRecord::Event::kIssued, request, decision, context.policy.digest())};
+  entry.record.certificate =
+      AuditRecord::Certificate{issued->serial, issued->not_before, issued->not_after, issued->sha256};
+  // What the log does not have must not leave.
+  if (auto told = context.audit.append(entry.record); !told) return retry("audit log: " + told.error());
+  const Ending ending = send(entry, context.api, true);
+  return conclude(std::move(entry), ending, context);
+}
+
+// Nothing to return: it changed meanwhile.
+std::optional<ReconcileResult> judge(const CertificateSigningRequest& csr, const ReconcileContext& context) {
+  if (!context.policy.governs(csr.spec.signer_name) || context.policy.issuers_are_foreign()) {
+    return ended(Outcome::kNotOurs);
+  }
+  if (!csr.status.certificate.empty() || csr.has_condition("Denied") || csr.has_condition("Failed")) {
+    return ended(Outcome::kDone);
+  }
+  if (!csr.has_condition("Approved")) return ended(Outcome::kWaiting);
+  const SigningRequest request = signing_request_of(csr);
+  Decision decision = context.policy.evaluate(request);
+  if (!decision.grant) return refuse(csr, request, decision, context);
+  return sign(csr, request, std::move(decision), context);
+}
+
+}  // namespace
+
+void UnsettledCertificates::add(Entry entry) {
+  const std::lock_guard lock(mutex_);
+  std::string name = entry.csr.name;
+  entries_.insert_or_assign(std::move(name), std::move(entry));
+}
+
+std::optional<Entry> UnsettledCertificates::take(const std::string& csr_name) {
+  const std::lock_guard lock(mutex_);
+  auto node = entries_.extract(csr_name);
+  if (node.empty()) return std::nullopt;
+  return std::move(node.mapped());
+}
+
+std::size_t UnsettledCertificates::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileContext& context) {
+  bool overtaken = false;
+  if (std::optional<Entry> entry = context.unsettled.take(csr.name)) {
+    // The watch may have told already; only what it shows to be published is sure, for it may lag behind.
+    Ending ending = ending_in(*entry, csr, {});
+    if (ending.kind != Ending::Kind::kPublished) ending = send(*entry, context.api, false);
+    if (auto result = conclude(std::move(*entry), ending, context)) return *result;
+    overtaken = true;
+  }
+  CertificateSigningRequest object = csr;
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    if (overtaken) {
+      auto fresh = context.api.get_csr(csr.name);
+      if (!fresh && fresh.error().kind == KubeError::Kind::kNotFound) return ended(Outcome::kDone);
+      if (!fresh) return retry("reading the request again: " + fresh.error().message, fresh.error().retry_after);
+      object = std::move(*fresh);
+    }
+    if (auto result = judge(object, context)) return *result;
+    overtaken = true;
+  }
+  return retry("the request changed " + std::to_string(kMaxAttempts) + " times while it was judged");
+}
+
+}  // namespace signet

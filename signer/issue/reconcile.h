@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "policy/policy.h"
+#include "signer/audit/audit_log.h"
+#include "signer/issue/ca_store.h"
+#include "signer/kube/kube_api.h"
+
+namespace signet {
+
+/// Certificates that were issued and sent to the API server, which did not answer: whether they were published is not
+/// known. Safe for many threads.
+class UnsettledCertificates {
+ public:
+  struct Entry {
+    CertificateSigningRequest csr;  ///< as it was when the certificate was sent
+    std::string chain_pem;
+    AuditRecord record;  ///< that of the issuing
+  };
+
+  void add(Entry entry);
+  /// Takes the entry for the request of this name, which only one thread may work on at a time.
+  [[nodiscard]] std::optional<Entry> take(const std::string& csr_name);
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, Entry> entries_;  ///< guarded by mutex_
+};
+
+/// What reconcile works with. `now` is the time at which the certificate begins.
+struct ReconcileContext {
+  const Policy& policy;
+  const CaStore& authorities;
+  AuditLog& audit;
+  KubeApi& api;
+  UnsettledCertificates& unsettled;
+  bool synced = false;  ///< whether every request there is has been seen once
+  std::chrono::sys_seconds now;
+};
+
+struct ReconcileResult {
+  enum class Outcome {
+    kNotOurs,    ///< a signer that is not ours to serve, or one that somebody else serves
+    kDone,       ///< has a certificate, or was denied, or failed, or is gone
+    kWaiting,    ///< not approved yet
+    kPublished,  ///< the certificate stands in its status
+    kFailed,     ///< the Failed condition stands in its status
+    kRetry,      ///< nothing was decided, for the reason in `message`
+  };
+  Outcome outcome = Outcome::kDone;
+  std::string message;                              ///< for the operator's log; empty when all went well
+  std::optional<std::chrono::seconds> retry_after;  ///< with kRetry: what the API server asked for
+  bool unsettled = false;  ///< with kRetry: a certificate's end is not known, so try again even if the request is gone
+};
+
+/// Brings one request to its end, or says why not now.
+///
+/// A request that is approved and that the policy grants *now* is signed by its signer's CA, the `issued` record is
+/// made durable, and only then is the certificate written, under the condition that the object is still the one that
+/// was judged (uid and resourceVersion); then the log is told `published`, or `discarded` with the reason. One that was
+/// changed meanwhile is read again and judged anew, a few times. A write that got no answer is repeated, the same,
+/// until its end is known. A request that the policy does not grant gets the condition Failed, which is final and is
+/// therefore written only when synced; the log is told `refused` first.
+///
+/// `csr` may be out of date: whatever is written then conflicts. For many threads, but one for each name at a time.
+[[nodiscard]] ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileContext& context);
+
+}  // namespace signet

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "policy/policy.h"
+#include "signer/audit/audit_log.h"
+#include "signer/issue/ca_store.h"
+#include "signer/issue/reconcile.h"
+#include "signer/issue/signing_queue.h"
+#include "signer/kube/csr_watcher.h"
+#include "signer/kube/kube_api.h"
+
+namespace signet {
+
+/// What a signer works with; what is behind the references must outlive it.
+struct SignerConfig {
+  KubeApi& api;
+  AuditLog& audit;
+  /// Asked anew for each request, so that a reload counts from the next one on.
+  std::function<std::shared_ptr<const Policy>()> policy;
+  std::function<std::shared_ptr<const CaStore>()> authorities;
+  std::function<std::chrono::sys_seconds()> now;
+  CsrWatcherOptions watch;
+  SigningQueue::Options queue;
+  /// For the operator's log: attempts that failed and will be made again.
+  std::function<void(const std::string& message)> on_problem;
+  /// Each time a request was looked at. Like on_problem called from many threads.
+  std::function<void(const CertificateSigningRequest&, const ReconcileResult&)> on_result;
+};
+
+/// Watches the requests of our signers and brings each to its end.
+class Signer {
+ public:
+  /// Starts at once.
+  explicit Signer(SignerConfig config);
+  ~Signer() { stop(); }
+  Signer(const Signer&) = delete;
+  Signer& operator=(const Signer&) = delete;
+
+  /// Ends the watches and waits for the reconciles under way.
+  void stop();
+
+  /// Whether every request there is has been seen once.
+  [[nodiscard]] bool synced() const { return watcher_.synced(); }
+  [[nodiscard]] CsrWatcher::Clock::time_point last_activity() const { return watcher_.last_activity(); }
+  [[nodiscard]] SigningQueue::Depth depth() const { return queue_.depth(); }
+  /// Certificates of which it is not known whether they were published.
+  [[nodiscard]] std::size_t unsettled() const { return unsettled_.size(); }
+
+ private:
+  [[nodiscard]] ReconcileResult reconcile_one(const CertificateSigningRequest& csr);
+  void on_event(WatchEventType type, const CertificateSigningRequest& csr);
+
+  const SignerConfig config_;
+  UnsettledCertificates unsettled_;
+  std::atomic<bool> synced_ = false;
+  SigningQueue queue_;
+  CsrWatcher watcher_;
+};
+
+}  // namespace signet
