@@ -8,7 +8,8 @@
 namespace signet {
 
 // JSON merge patches (RFC 7396) for /status of the very object that `csr` was read from: they carry its uid and
-// resourceVersion, so that the API server answers 409 when it has changed or is another one of that name.
+// resourceVersion, so that the API server answers 409 when it has changed or is another one of that name (422 where
+// nothing but the uid is another), and 404 when it is gone.
 
 // Publishes a certificate: PEM, the leaf first.
 [[nodiscard]] std::string certificate_patch(const CertificateSigningRequest& csr, std::string_view certificate_pem);
