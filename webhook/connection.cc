@@ -168,6 +168,7 @@ bool Connection::take_request(TimePoint now, bool last) {
     in_.shrink_to_fit();
   }
   head_scanned_ = 0;
+  stranger_ = false;
   out_ = *std::move(answer);
   close_when_written_ = close;
   enter(Phase::kWriting, now);

@@ -22,24 +22,21 @@ constexpr std::size_t kScratchBytes = std::size_t{16} << 10;
 
 using Phase = Connection::Phase;
 
-// Who is closed first when there is no room, the oldest in its phase of each: who has its answer, who is slow, who asks
-// nothing, who has not shown that it can, and only then who asks. A well-behaved client passes the later phases in
-// milliseconds, so under a flood it is never the oldest there.
-int rank_of(Phase phase, bool slow) {
-  switch (phase) {
-    case Phase::kLingering:
-      return 0;
-    case Phase::kIdle:
-      return 2;
-    case Phase::kHandshaking:
-      return slow ? 1 : 3;
-    case Phase::kReadingHead:
-    case Phase::kReadingBody:
-      return slow ? 1 : 4;
-    case Phase::kWriting:
-      return slow ? 1 : 5;
+// Who is closed first when there is no room, the one longest in its phase of each rank. Strangers get half of the
+// places at most and then push out each other: however fast they come, connections in use stay, and a new one has the
+// few milliseconds it needs until it is none. `slow` is who takes longer over its phase than a well-behaved client.
+int rank_of(const Connection& connection, bool strangers_crowd, bool slow) {
+  const Phase phase = connection.phase();
+  if (phase == Phase::kLingering) {
+    return 0;
   }
-  return 0;
+  if (connection.is_stranger() && strangers_crowd) {
+    return 1;
+  }
+  if (phase == Phase::kIdle) {
+    return 3;
+  }
+  return slow ? 2 : 4;
 }
 
 }  // namespace
@@ -241,10 +238,14 @@ void EventLoop::close(Entries::iterator entry) {
 }
 
 void EventLoop::close_least_missed(TimePoint now) {
+  const auto strangers = std::count_if(entries_.begin(), entries_.end(), [](const Entries::value_type& entry) {
+    return entry.second.connection->is_stranger();
+  });
+  const bool strangers_crowd = static_cast<std::size_t>(strangers) * 2 >= entries_.size();
   const auto order = [&](const Entries::value_type& entry) {
     const Connection& connection = *entry.second.connection;
     const bool slow = now - connection.phase_began() >= limits_.patience_at_cap;
-    return std::tuple(rank_of(connection.phase(), slow), connection.phase_began());
+    return std::tuple(rank_of(connection, strangers_crowd, slow), connection.phase_began());
   };
   const auto victim = std::min_element(entries_.begin(), entries_.end(),
                                        [&](const auto& a, const auto& b) { return order(a) < order(b); });

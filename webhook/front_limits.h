@@ -22,7 +22,7 @@ struct FrontLimits {
   // room.
   std::size_t max_connections = 512;
   // Inside a cluster a handshake takes a few milliseconds, and so does a request. Who takes longer is let be, but at
-  // the cap goes before idle connections do: those are the API server's.
+  // the cap goes before idle connections do: those may be the API server's.
   std::chrono::milliseconds patience_at_cap{200};
   // What all requests still being read may hold together, ten of the largest at least: many half-sent bodies must not
   // end the process. Beyond it the one that has been read for longest is closed.

@@ -38,7 +38,9 @@ std::size_t thread_count(const FrontLimits& limits) {
 FrontLimits share_of(const FrontLimits& limits, std::size_t loops) {
   FrontLimits share = limits;
   share.max_connections = std::max<std::size_t>(1, limits.max_connections / loops);
-  share.max_buffered_bytes = limits.max_buffered_bytes / loops;
+  // Always enough for one request of the largest kind, whose buffer may have grown to twice its size.
+  share.max_buffered_bytes =
+      std::max(limits.max_buffered_bytes / loops, 2 * (limits.head.max_bytes + limits.max_body_bytes));
   return share;
 }
 

@@ -167,6 +167,7 @@ TEST_CASE("At the cap the connection that was idle for longest makes room") {
   FrontLimits limits;
   limits.threads = 1;
   limits.max_connections = 4;
+  limits.patience_at_cap = 1h;
   const auto front = serve(limits);
   std::deque<RawClient> clients;
   // One that has not shown itself yet, older than the idle ones: it stays while an idle one is there.
@@ -187,6 +188,53 @@ TEST_CASE("At the cap the connection that was idle for longest makes room") {
   CHECK(is_served(clients[1]));
   CHECK(is_served(clients[3]));
   CHECK(clients[0].handshake());
+}
+
+TEST_CASE("At the cap a request that trickles makes room before an idle connection does") {
+  FrontLimits limits;
+  limits.threads = 1;
+  limits.max_connections = 3;
+  limits.patience_at_cap = 0ms;
+  const auto front = serve(limits);
+  std::deque<RawClient> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(front->port());
+    REQUIRE(clients.back().handshake());
+    REQUIRE(is_served(clients.back()));
+  }
+  REQUIRE(clients[1].send("POST "));
+  REQUIRE(eventually([&] { return front->counts().reading == 1; }));
+
+  clients.emplace_back(front->port());
+  REQUIRE(clients.back().handshake());
+  CHECK(clients[1].at_end());
+  for (const std::size_t i : {0U, 2U, 3U}) {
+    CAPTURE(i);
+    CHECK(is_served(clients[i]));
+  }
+}
+
+TEST_CASE("A connection that was answered keeps its place against any number of strangers") {
+  FrontLimits limits;
+  limits.threads = 1;
+  limits.max_connections = 8;
+  limits.patience_at_cap = 1h;
+  const auto front = serve(limits);
+  std::deque<RawClient> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(front->port());
+    REQUIRE(clients.back().handshake());
+    REQUIRE(is_served(clients.back()));
+  }
+  std::deque<RawClient> strangers;
+  for (int i = 0; i < 100; ++i) {
+    strangers.emplace_back(front->port());
+  }
+  REQUIRE(eventually([&] { return front->counts().accepted == 103; }));
+  for (RawClient& client : clients) {
+    CHECK(is_served(client));
+  }
+  CHECK(eventually([&] { return front->counts().closed_for_room == 95; }));
 }
 
 TEST_CASE("When no descriptor is left an idle connection makes room for a new one") {
@@ -248,6 +296,7 @@ TEST_CASE("A client is served however many strangers sit at the cap") {
 TEST_CASE("Half-sent bodies together are bounded and the oldest goes first") {
   FrontLimits limits;
   limits.threads = 1;
+  limits.max_body_bytes = std::size_t{1} << 20;
   limits.max_buffered_bytes = std::size_t{4} << 20;
   const auto front = serve(limits);
   std::deque<RawClient> strangers;

@@ -93,6 +93,17 @@ TEST_CASE("Requests of every allowed size arrive whole") {
   }
 }
 
+TEST_CASE("A request of the largest size fits however little memory each loop is given") {
+  FrontLimits limits;
+  limits.threads = 8;
+  limits.max_buffered_bytes = 1;
+  const auto front = serve(limits);
+  RawClient client(front->port());
+  REQUIRE(client.handshake());
+  REQUIRE(client.send(post(std::string(kMaxReviewBytes, 'x'))));
+  CHECK(client.receive().value_or(Answer{}).status == 200);
+}
+
 TEST_CASE("A large answer arrives whole at a client that reads late") {
   const std::string large(std::size_t{20} << 20, 'y');
   const auto front = serve({}, [&](const HttpRequest&) { return HttpResponse{200, "text/plain", large}; });
