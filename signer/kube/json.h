@@ -70,7 +70,8 @@ class JsonView {
   [[nodiscard]] JsonView element(std::size_t index) const;
   [[nodiscard]] JsonMember member(std::size_t index) const;
 
-  // Appends this value as compact JSON text; an absent view as null.
+  // Appends this value as compact JSON text; an absent view as null. A number that is no integer may lose its last
+  // digits.
   void append_to(std::string& out) const;
 
  private:

@@ -28,7 +28,7 @@ class JsonWriter {
   JsonWriter& integer(std::int64_t value) { return literal(std::to_string(value)); }
   JsonWriter& boolean(bool value) { return literal(value ? "true" : "false"); }
   JsonWriter& null() { return literal("null"); }
-  // A value of a parsed document, as it is; an absent one as null.
+  // A value of a parsed document (see JsonView::append_to); an absent one as null.
   JsonWriter& value(JsonView view);
   // Text that is one JSON value already.
   JsonWriter& raw(std::string_view json) { return literal(json); }
