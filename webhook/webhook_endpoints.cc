@@ -24,7 +24,7 @@ HttpResponse answer_review(ReviewKind kind, const HttpRequest& request, const We
   auto reviewed = review(kind, request.body,
                          {.policy = *policy,
                           .issuers = issuers.get(),
-                          .self = wiring.self,
+                          .self = wiring.self(),
                           .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
   if (!reviewed) {
     return plain(400, "signet: " + reviewed.error() + "\n");

@@ -23,7 +23,7 @@ struct ReadinessCheck {
 struct WebhookWiring {
   std::function<std::shared_ptr<const Policy>()> policy;
   std::function<std::shared_ptr<const TrustStore>()> issuers;  ///< may give null
-  std::string self;                                            ///< our user name at the API server
+  std::function<std::string()> self;                           ///< our user name at the API server; may give ""
   std::function<void(AuditRecord)> record;                     ///< of each review of ours
   std::function<std::vector<ReadinessCheck>()> readiness;
 };

@@ -4,6 +4,7 @@
 #include "tools/signet/command.h"
 #include "tools/signet/command_line.h"
 #include "tools/signet/input_file.h"
+#include "webhook/front_limits.h"
 #include "webhook/reviewer.h"
 
 namespace signet {
