@@ -106,7 +106,7 @@ void keep_alive(int socket) {
 
 }  // namespace
 
-class TlsIdentity {
+class ClientIdentity {
  public:
   std::string host;
   int port = 0;
@@ -119,8 +119,8 @@ class TlsIdentity {
   EvpPkeyPtr key;
 };
 
-tl::expected<std::shared_ptr<const TlsIdentity>, std::string> make_tls_identity(const ClusterAccess& access) {
-  auto identity = std::make_shared<TlsIdentity>();
+tl::expected<std::shared_ptr<const ClientIdentity>, std::string> make_client_identity(const ClusterAccess& access) {
+  auto identity = std::make_shared<ClientIdentity>();
   identity->host = access.host;
   identity->port = access.port;
   identity->path_prefix = access.path_prefix;
@@ -146,7 +146,7 @@ tl::expected<std::shared_ptr<const TlsIdentity>, std::string> make_tls_identity(
 
 class ApiConnection::Impl {
  public:
-  explicit Impl(const TlsIdentity& identity)
+  explicit Impl(const ClientIdentity& identity)
       : identity_(identity),
         client_(identity.host, identity.port,
                 identity.certificates.empty() ? nullptr : identity.certificates.front().get(), identity.key.get()) {
@@ -269,13 +269,13 @@ class ApiConnection::Impl {
     }
   }
 
-  const TlsIdentity& identity_;
+  const ClientIdentity& identity_;
   SocketBreaker breaker_;
   httplib::SSLClient client_;
   bool is_usable_ = false;
 };
 
-ApiConnection::ApiConnection(const TlsIdentity& identity) : impl_(std::make_unique<Impl>(identity)) {}
+ApiConnection::ApiConnection(const ClientIdentity& identity) : impl_(std::make_unique<Impl>(identity)) {}
 ApiConnection::~ApiConnection() = default;
 
 tl::expected<ApiResponse, ApiFailure> ApiConnection::exchange(const ApiRequest& request, const std::string& token,

@@ -44,14 +44,14 @@ struct ApiFailure {
 using BodySink = std::function<bool(std::string_view)>;
 
 // Keys and certificates of a ClusterAccess, decoded once and used by every connection.
-class TlsIdentity;
+class ClientIdentity;
 
 // One TLS connection to the API server, kept alive between requests. The server's certificate must lead to the access's
 // CA, and to no CA of the system, and be for its host. One request at a time.
 class ApiConnection {
  public:
   // `identity` must outlive the connection.
-  explicit ApiConnection(const TlsIdentity& identity);
+  explicit ApiConnection(const ClientIdentity& identity);
   ApiConnection(const ApiConnection&) = delete;
   ApiConnection& operator=(const ApiConnection&) = delete;
   ~ApiConnection();
@@ -67,7 +67,7 @@ class ApiConnection {
 };
 
 // Reads the PEM in `access`; the error names which of it is bad.
-[[nodiscard]] tl::expected<std::shared_ptr<const TlsIdentity>, std::string> make_tls_identity(
+[[nodiscard]] tl::expected<std::shared_ptr<const ClientIdentity>, std::string> make_client_identity(
     const ClusterAccess& access);
 
 }  // namespace signet

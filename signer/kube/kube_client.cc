@@ -86,7 +86,7 @@ KubeResult<CertificateSigningRequest> decode_csr(const std::string& body) {
 // Connections and credentials: every request goes through here.
 class HttpKubeClient::Transport {
  public:
-  Transport(std::shared_ptr<const TlsIdentity> identity, const ClusterAccess& access)
+  Transport(std::shared_ptr<const ClientIdentity> identity, const ClusterAccess& access)
       : identity_(std::move(identity)), token_(access.token, access.token_file) {}
 
   // The body of a 2xx answer; every other one is an error.
@@ -145,7 +145,7 @@ class HttpKubeClient::Transport {
     if (idle_.size() < kMaxIdleConnections) idle_.push_back({std::move(connection), Clock::now()});
   }
 
-  const std::shared_ptr<const TlsIdentity> identity_;
+  const std::shared_ptr<const ClientIdentity> identity_;
   TokenSource token_;
   std::mutex mutex_;
   std::vector<Idle> idle_;  // guarded by mutex_
@@ -155,7 +155,7 @@ HttpKubeClient::HttpKubeClient(std::unique_ptr<Transport> transport) : transport
 HttpKubeClient::~HttpKubeClient() = default;
 
 tl::expected<std::unique_ptr<HttpKubeClient>, std::string> HttpKubeClient::create(const ClusterAccess& access) {
-  auto identity = make_tls_identity(access);
+  auto identity = make_client_identity(access);
   if (!identity) return tl::unexpected(identity.error());
   return std::make_unique<HttpKubeClient>(std::make_unique<Transport>(std::move(*identity), access));
 }
