@@ -50,11 +50,15 @@ HttpResponse answer_readiness(const WebhookWiring& wiring) {
 
 }  // namespace
 
+std::vector<HttpRoute> health_routes() {
+  return {{.path = std::string(kLivez), .takes_json = false}, {.path = std::string(kReadyz), .takes_json = false}};
+}
+
 std::vector<HttpRoute> webhook_routes() {
-  return {{.path = std::string(kValidate), .takes_json = true},
-          {.path = std::string(kMutate), .takes_json = true},
-          {.path = std::string(kLivez), .takes_json = false},
-          {.path = std::string(kReadyz), .takes_json = false}};
+  std::vector<HttpRoute> routes = health_routes();
+  routes.push_back({.path = std::string(kValidate), .takes_json = true});
+  routes.push_back({.path = std::string(kMutate), .takes_json = true});
+  return routes;
 }
 
 HttpHandler webhook_handler(WebhookWiring wiring) {

@@ -31,6 +31,8 @@ struct WebhookWiring {
 /// /validate, /mutate, /livez and /readyz. A body that is no AdmissionReview is answered with 400 and the reason;
 /// health is plain text, one line a check, 503 while one fails.
 [[nodiscard]] std::vector<HttpRoute> webhook_routes();
+/// Of these only /livez and /readyz, for a process that answers no reviews.
+[[nodiscard]] std::vector<HttpRoute> health_routes();
 [[nodiscard]] HttpHandler webhook_handler(WebhookWiring wiring);
 
 }  // namespace signet

@@ -96,11 +96,12 @@ int serve_command(const Arguments& arguments) {
   } else {
     complain(access.error());
   }
-  if (config.role.webhook) {
+  // A signer alone serves its health, or nothing without a certificate.
+  if (config.role.webhook || line->has("tls-cert") || line->has("tls-key")) {
     for (const auto& [option, pem] :
          {std::pair("tls-cert", &config.tls.certificate_pem), std::pair("tls-key", &config.tls.key_pem)}) {
       if (!line->has(option)) {
-        complain("--" + std::string(option) + " is required to serve the webhook");
+        complain("--" + std::string(option) + " is required to serve over TLS");
       } else if (auto text = read_file(line->text(option), kMaxPemBytes)) {
         *pem = *std::move(text);
       } else {

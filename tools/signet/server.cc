@@ -186,7 +186,9 @@ bool Server::start_front() {
                        .self = [this] { return *self_.load(); },
                        .record = [this](const AuditRecord& record) { review_log_->record(record); },
                        .readiness = [this] { return readiness(); }};
-  auto front = HttpsFront::start(config_.listen, config_.tls, {}, webhook_routes(), webhook_handler(std::move(wiring)));
+  auto front =
+      HttpsFront::start(config_.listen, config_.tls, {}, config_.role.webhook ? webhook_routes() : health_routes(),
+                        webhook_handler(std::move(wiring)));
   if (!front) {
     return hopeless({"--listen " + config_.listen + ": " + front.error()});
   }
@@ -294,7 +296,8 @@ int Server::run() {
     return kExitUsage;
   }
   api_ = *std::move(client);
-  if (!open_logs() || (!config_.ca_dir.empty() && !load_directory()) || (config_.role.webhook && !start_front())) {
+  if (!open_logs() || (!config_.ca_dir.empty() && !load_directory()) ||
+      (!config_.tls.key_pem.empty() && !start_front())) {
     return kExitUsage;
   }
   std::vector<Attempt (Server::*)()> steps = {&Server::introduce};

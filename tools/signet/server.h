@@ -18,8 +18,8 @@ struct ServerConfig {
   ServerRole role;
   std::shared_ptr<const Policy> policy;
   ClusterAccess access;
-  std::string listen;  ///< "ADDRESS:PORT"
-  TlsIdentity tls;
+  std::string listen;        ///< "ADDRESS:PORT"
+  TlsIdentity tls;           ///< empty: nothing is served; only without the webhook's role
   std::string ca_dir;        ///< either this
   std::string ca_namespace;  ///< or this
   std::string audit_log;     ///< path, or "-"
