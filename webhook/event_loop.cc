@@ -75,7 +75,6 @@ void EventLoop::run() {
     }
     const TimePoint now = std::chrono::steady_clock::now();
     if (!std::exchange(draining_, true)) {
-      next_expiry_ = std::min(next_expiry_, *drain_deadline);
       close_idle(now);
     }
     if (entries_.empty() || now >= *drain_deadline) {
