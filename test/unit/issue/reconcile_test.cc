@@ -1,0 +1,329 @@
+#include "signer/issue/reconcile.h"
+
+#include <catch2/catch.hpp>
+
+#include "signer/trust/certificate.h"
+#include "test/unit/issue/fake_kube_api.h"
+#include "test/unit/issue/issue_fixture.h"
+
+using namespace signet;
+using namespace signet::test;
+using Kind = KubeError::Kind;
+using Outcome = ReconcileResult::Outcome;
+
+namespace {
+
+/// A signer's surroundings with one request in them.
+struct World {
+  explicit World(CertificateSigningRequest request) : csr(std::move(request)) { api.put(csr); }
+  explicit World(const std::string& review, bool approved = true) : World(fixture_request(review, approved)) {}
+
+  ReconcileResult reconcile() { return reconcile(csr); }
+  ReconcileResult reconcile(const CertificateSigningRequest& seen) {
+    return signet::reconcile(seen, {.policy = fixture_policy(),
+                                    .authorities = fixture_authorities(),
+                                    .audit = log,
+                                    .api = api,
+                                    .unsettled = unsettled,
+                                    .synced = synced,
+                                    .now = kNow});
+  }
+  [[nodiscard]] CertificateSigningRequest stored() const { return api.stored(csr.name).value(); }
+
+  CertificateSigningRequest csr;
+  FakeKubeApi api;
+  MemoryLog log;
+  UnsettledCertificates unsettled;
+  bool synced = true;
+};
+
+/// Whether exactly one certificate is told of as published, and it is the one that stands there.
+void check_published(const World& world) {
+  const auto chain = read_certificates(world.stored().status.certificate);
+  REQUIRE(chain);
+  REQUIRE_FALSE(world.log.records.empty());
+  const AuditRecord& last = world.log.records.back();
+  CHECK(last.event == AuditRecord::Event::kPublished);
+  REQUIRE(last.certificate);
+  CHECK(last.certificate->sha256 == sha256_hex(chain->front().der));
+}
+
+}  // namespace
+
+TEST_CASE("an approved request that is granted gets a certificate and two records") {
+  World world("workload-ecdsa");
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  CHECK(world.log.events() == "issued published");
+  check_published(world);
+  CHECK(world.stored().status.conditions == world.csr.status.conditions);
+  const AuditRecord& record = world.log.records.front();
+  CHECK(record.csr_uid == world.csr.uid);
+  CHECK(record.tenant == "foo");
+  CHECK(record.decision == "granted");
+  CHECK(record.policy == "digest-of-the-policy");
+}
+
+TEST_CASE("the record of issuing is there before the certificate is") {
+  World world("workload-ecdsa");
+  std::string told;
+  world.api.patches.push_back({.before = {}, .then = [&] { told = world.log.events(); }, .after = {}});
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  CHECK(told == "issued");
+}
+
+TEST_CASE("what needs nothing is left alone") {
+  struct Row {
+    const char* name;
+    std::function<void(CertificateSigningRequest&)> change;
+    Outcome outcome;
+  };
+  const Row row = GENERATE(values<Row>({
+      {"another domain's signer", [](auto& csr) { csr.spec.signer_name = "kubernetes.io/kubelet-serving"; },
+       Outcome::kNotOurs},
+      {"not approved", [](auto& csr) { csr.status.conditions.clear(); }, Outcome::kWaiting},
+      {"approval withdrawn", [](auto& csr) { csr.status.conditions[0].status = "False"; }, Outcome::kWaiting},
+      {"denied",
+       [](auto& csr) {
+         csr.status.conditions.push_back({"Denied", "True", "", "", "", ""});
+       },
+       Outcome::kDone},
+      {"failed",
+       [](auto& csr) {
+         csr.status.conditions.push_back({"Failed", "True", "", "", "", ""});
+       },
+       Outcome::kDone},
+      {"has a certificate", [](auto& csr) { csr.status.certificate = "somebody's"; }, Outcome::kDone},
+  }));
+  INFO(row.name);
+  auto csr = fixture_request("workload-ecdsa");
+  row.change(csr);
+  World world(csr);
+  CHECK(world.reconcile().outcome == row.outcome);
+  CHECK(world.api.patch_count() == 0);
+  CHECK(world.log.records.empty());
+  CHECK(world.stored() == csr);
+}
+
+TEST_CASE("an approved request that is not granted fails with every finding and keeps its conditions") {
+  World world("workload-asks-another-tenants-signer");
+  CHECK(world.reconcile().outcome == Outcome::kFailed);
+  CHECK(world.log.events() == "refused");
+  const auto status = world.stored().status;
+  CHECK(status.certificate.empty());
+  REQUIRE(status.conditions.size() == 2);
+  CHECK(status.conditions[0] == world.csr.status.conditions[0]);
+  CHECK(status.conditions[1].type == "Failed");
+  CHECK(status.conditions[1].status == "True");
+  CHECK(status.conditions[1].reason == "SignerNotAllowed");
+  CHECK(status.conditions[1].message == world.log.records[0].message);
+  CHECK(status.conditions[1].message.starts_with("signet: SignerNotAllowed: "));
+}
+
+TEST_CASE("nothing fails before everything was seen once") {
+  World world("workload-asks-another-tenants-signer");
+  world.synced = false;
+  CHECK(world.reconcile().outcome == Outcome::kRetry);
+  CHECK(world.api.patch_count() == 0);
+  CHECK(world.log.records.empty());
+  world.synced = true;
+  CHECK(world.reconcile().outcome == Outcome::kFailed);
+}
+
+TEST_CASE("while the log cannot be written nothing leaves, be it a certificate or a refusal") {
+  const std::string review = GENERATE("workload-ecdsa", "workload-asks-another-tenants-signer");
+  World world(review);
+  world.log.fails = true;
+  const ReconcileResult result = world.reconcile();
+  CHECK(result.outcome == Outcome::kRetry);
+  CHECK(result.message == "audit log: the disk is full");
+  CHECK(world.api.patch_count() == 0);
+  world.log.fails = false;
+  CHECK(world.reconcile().outcome == (review == "workload-ecdsa" ? Outcome::kPublished : Outcome::kFailed));
+}
+
+TEST_CASE("a request that changed meanwhile is read again and judged anew") {
+  World world("workload-ecdsa");
+  world.api.touch(world.csr.name, [](auto& csr) { csr.labels["new"] = "label"; });
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  CHECK(world.log.events() == "issued discarded issued published");
+  CHECK(world.log.records[1].certificate->sha256 == world.log.records[0].certificate->sha256);
+  CHECK(world.log.records[1].message ==
+        "status.certificate: the object has been modified; the request changed before the certificate was written");
+  check_published(world);
+}
+
+TEST_CASE("an annotation that changes the decision after the request was read is not missed") {
+  World world("workload-ecdsa");
+  world.api.touch(world.csr.name,
+                  [](auto& csr) { csr.annotations["experimental.cert-manager.io/request-is-ca"] = "true"; });
+  CHECK(world.reconcile().outcome == Outcome::kFailed);
+  CHECK(world.log.events() == "issued discarded refused");
+  CHECK(world.stored().status.certificate.empty());
+}
+
+TEST_CASE("a request that changes again and again has others go first") {
+  World world("workload-ecdsa");
+  for (int i = 0; i < 100; ++i) {
+    world.api.patches.push_back(
+        {.before = {}, .then = [&] { world.api.touch(world.csr.name, [](auto&) {}); }, .after = {}});
+  }
+  CHECK(world.reconcile().outcome == Outcome::kRetry);
+  CHECK(world.log.events() == "issued discarded issued discarded issued discarded issued discarded");
+}
+
+TEST_CASE("where somebody else was first, ours is discarded") {
+  World world("workload-ecdsa");
+  world.api.touch(world.csr.name, [](auto& csr) { csr.status.certificate = "another replica's"; });
+  CHECK(world.reconcile().outcome == Outcome::kDone);
+  CHECK(world.log.events() == "issued discarded");
+  CHECK(world.stored().status.certificate == "another replica's");
+}
+
+TEST_CASE("a request that is gone, or another's by now, gets nothing") {
+  World gone("workload-ecdsa");
+  gone.api.erase(gone.csr.name);
+  CHECK(gone.reconcile().outcome == Outcome::kDone);
+  CHECK(gone.log.events() == "issued discarded");
+
+  World other("workload-ecdsa");
+  other.api.touch(other.csr.name, [](auto& csr) {
+    csr.uid = "another";
+    csr.status.conditions.clear();
+  });
+  CHECK(other.reconcile().outcome == Outcome::kWaiting);
+  CHECK(other.log.events() == "issued discarded");
+  CHECK(other.stored().status.certificate.empty());
+}
+
+TEST_CASE("a certificate that the API server will not have is discarded with its words and tried again later") {
+  const Kind kind = GENERATE(Kind::kForbidden, Kind::kUnauthorized, Kind::kInvalid);
+  World world("workload-ecdsa");
+  world.api.patches.push_back({.before = kube_error(kind, "no"), .then = {}, .after = {}});
+  CHECK(world.reconcile().outcome == Outcome::kRetry);
+  CHECK(world.log.events() == "issued discarded");
+  CHECK(world.log.records.back().message == "status.certificate: no");
+  CHECK(world.unsettled.size() == 0);
+}
+
+TEST_CASE("a write without an answer is settled whether or not it took effect") {
+  const Kind kind = GENERATE(Kind::kTransport, Kind::kServer, Kind::kTooManyRequests, Kind::kBadResponse);
+  const bool effect = GENERATE(false, true);
+  World world("workload-ecdsa");
+  const auto error = kube_error(kind, "no answer");
+  world.api.patches.push_back(effect ? FakeKubeApi::Mishap{.before = {}, .then = {}, .after = error}
+                                     : FakeKubeApi::Mishap{.before = error, .then = {}, .after = {}});
+  const ReconcileResult first = world.reconcile();
+  CHECK(first.outcome == Outcome::kRetry);
+  CHECK(first.unsettled);
+  CHECK(world.log.events() == "issued");
+  CHECK(world.unsettled.size() == 1);
+
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  CHECK(world.log.events() == "issued published");
+  CHECK(world.unsettled.size() == 0);
+  check_published(world);
+}
+
+TEST_CASE("a write without an answer is known to be published when the watch shows it") {
+  World world("workload-ecdsa");
+  world.api.patches.push_back({.before = {}, .then = {}, .after = kube_error(Kind::kTransport, "no answer")});
+  CHECK(world.reconcile().unsettled);
+  const CertificateSigningRequest seen = world.stored();
+  world.api.erase(world.csr.name);
+  CHECK(world.reconcile(seen).outcome == Outcome::kPublished);
+  CHECK(world.log.events() == "issued published");
+}
+
+TEST_CASE("a certificate without an answer has an end whatever became of the request") {
+  struct Row {
+    const char* name;
+    std::function<void(World&)> change;
+    Outcome outcome;
+    const char* events;
+  };
+  const Row row = GENERATE(values<Row>({
+      {"it was deleted", [](World& world) { world.api.erase(world.csr.name); }, Outcome::kDone, "issued discarded"},
+      {"it was denied",
+       [](World& world) {
+         world.api.touch(world.csr.name, [](auto& csr) {
+           csr.status.conditions.push_back({"Denied", "True", "", "", "", ""});
+         });
+       },
+       Outcome::kDone, "issued discarded"},
+      {"somebody else signed it",
+       [](World& world) { world.api.touch(world.csr.name, [](auto& csr) { csr.status.certificate = "other"; }); },
+       Outcome::kDone, "issued discarded"},
+      {"it changed", [](World& world) { world.api.touch(world.csr.name, [](auto&) {}); }, Outcome::kPublished,
+       "issued discarded issued published"},
+      {"another has its name",
+       [](World& world) { world.api.touch(world.csr.name, [](auto& csr) { csr.uid = "another"; }); },
+       Outcome::kPublished, "issued discarded issued published"},
+      {"the right to write was lost",
+       [](World& world) {
+         for (int i = 0; i < 2; ++i) {
+           world.api.patches.push_back({.before = kube_error(Kind::kForbidden, "no"), .then = {}, .after = {}});
+         }
+       },
+       Outcome::kRetry, "issued"},
+  }));
+  INFO(row.name);
+  World world("workload-ecdsa");
+  world.api.patches.push_back({.before = kube_error(Kind::kTransport, "no answer"), .then = {}, .after = {}});
+  REQUIRE(world.reconcile().unsettled);
+  row.change(world);
+  CHECK(world.reconcile().outcome == row.outcome);
+  CHECK(world.log.events() == row.events);
+  CHECK(world.unsettled.size() == (row.outcome == Outcome::kRetry ? 1 : 0));
+}
+
+TEST_CASE("a late effect of a write without an answer is found though the right to write was lost") {
+  World world("workload-ecdsa");
+  world.api.patches.push_back({.before = {}, .then = {}, .after = kube_error(Kind::kTransport, "no answer")});
+  REQUIRE(world.reconcile().unsettled);
+  world.api.patches.push_back({.before = kube_error(Kind::kForbidden, "no"), .then = {}, .after = {}});
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  check_published(world);
+}
+
+TEST_CASE("a conflict that cannot be looked into leaves the end open until it can") {
+  World world("workload-ecdsa");
+  world.api.touch(world.csr.name, [](auto&) {});
+  world.api.gets.push_back({.before = kube_error(Kind::kTransport, "no answer"), .then = {}, .after = {}});
+  CHECK(world.reconcile().unsettled);
+  CHECK(world.log.events() == "issued");
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  CHECK(world.log.events() == "issued discarded issued published");
+}
+
+TEST_CASE("what the API server asks to wait is passed on") {
+  World world("workload-ecdsa");
+  auto error = kube_error(Kind::kTooManyRequests, "slow down");
+  error.retry_after = std::chrono::seconds(7);
+  world.api.patches.push_back({.before = error, .then = {}, .after = {}});
+  CHECK(world.reconcile().retry_after == std::chrono::seconds(7));
+}
+
+TEST_CASE("a refusal that cannot be written is tried again, and one that was overtaken is judged anew") {
+  World world("workload-asks-another-tenants-signer");
+  world.api.patches.push_back({.before = kube_error(Kind::kServer, "broken"), .then = {}, .after = {}});
+  CHECK(world.reconcile().message == "condition Failed: broken");
+  world.api.touch(world.csr.name, [](auto& csr) { csr.labels["a"] = "b"; });
+  CHECK(world.reconcile().outcome == Outcome::kFailed);
+  CHECK(world.stored().status.conditions.size() == 2);
+}
+
+TEST_CASE("a signer without a CA keeps its requests waiting") {
+  World world("workload-ecdsa");
+  const CaFolder folder({"bar"});
+  const auto other = CaStore::load_from_directory(folder.path(), {"bar"}, kNow);
+  const ReconcileResult result = signet::reconcile(world.csr, {.policy = fixture_policy(),
+                                                               .authorities = *other,
+                                                               .audit = world.log,
+                                                               .api = world.api,
+                                                               .unsettled = world.unsettled,
+                                                               .synced = true,
+                                                               .now = kNow});
+  CHECK(result.outcome == Outcome::kRetry);
+  CHECK(result.message == "signer \"foo\": has no CA");
+  CHECK(world.log.records.empty());
+}
