@@ -149,7 +149,10 @@ std::optional<ReconcileResult> sign(const CertificateSigningRequest& csr, const 
 
 // Nothing to return: it changed meanwhile.
 std::optional<ReconcileResult> judge(const CertificateSigningRequest& csr, const ReconcileContext& context) {
-  if (!context.policy.governs(csr.spec.signer_name) || context.policy.issuers_are_foreign()) {
+  // A policy that names issuers may name us among them.
+  const bool others_issue =
+      context.policy.issuers_are_foreign() && !context.policy.may_issue(context.self, context.self);
+  if (!context.policy.governs(csr.spec.signer_name) || others_issue) {
     return ended(Outcome::kNotOurs);
   }
   if (!csr.status.certificate.empty() || csr.has_condition("Denied") || csr.has_condition("Failed")) {
@@ -175,6 +178,12 @@ std::optional<Entry> UnsettledCertificates::take(const std::string& csr_name) {
   auto node = entries_.extract(csr_name);
   if (node.empty()) return std::nullopt;
   return std::move(node.mapped());
+}
+
+std::optional<Entry> UnsettledCertificates::take() {
+  const std::lock_guard lock(mutex_);
+  if (entries_.empty()) return std::nullopt;
+  return std::move(entries_.extract(entries_.begin()).mapped());
 }
 
 std::size_t UnsettledCertificates::size() const {
@@ -203,6 +212,14 @@ ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileC
     overtaken = true;
   }
   return retry("the request changed " + std::to_string(kMaxAttempts) + " times while it was judged");
+}
+
+void settle(const ReconcileContext& context) {
+  while (std::optional<Entry> entry = context.unsettled.take()) {
+    const Ending ending = send(*entry, context.api, false);
+    static_cast<void>(conclude(std::move(*entry), ending, context));
+    if (ending.kind == Ending::Kind::kUnknown) return;
+  }
 }
 
 }  // namespace signet

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "policy/policy.h"
 #include "signer/audit/audit_log.h"
@@ -26,6 +27,8 @@ class UnsettledCertificates {
   void add(Entry entry);
   /// Takes the entry for the request of this name, which only one thread may work on at a time.
   [[nodiscard]] std::optional<Entry> take(const std::string& csr_name);
+  /// Takes any entry.
+  [[nodiscard]] std::optional<Entry> take();
   [[nodiscard]] std::size_t size() const;
 
  private:
@@ -40,7 +43,8 @@ struct ReconcileContext {
   AuditLog& audit;
   KubeApi& api;
   UnsettledCertificates& unsettled;
-  bool synced = false;  ///< whether every request there is has been seen once
+  std::string_view self = {};  ///< who we are at the API server; empty: not known
+  bool synced = false;         ///< whether every request there is has been seen once
   std::chrono::sys_seconds now;
 };
 
@@ -70,5 +74,9 @@ struct ReconcileResult {
 ///
 /// `csr` may be out of date: whatever is written then conflicts. For many threads, but one for each name at a time.
 [[nodiscard]] ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileContext& context);
+
+/// Tries once more to learn the end of each unsettled certificate; gives up at the first of which it cannot be learned.
+/// For when no reconcile runs any more.
+void settle(const ReconcileContext& context);
 
 }  // namespace signet

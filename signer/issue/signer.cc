@@ -12,9 +12,24 @@ Signer::Signer(SignerConfig config)
                 .on_synced = [this] { synced_ = true; },
                 .on_problem = config_.on_problem}) {}
 
+template <typename Work>
+auto Signer::with_context(const Work& work) {
+  const std::shared_ptr<const Policy> policy = config_.policy();
+  const std::shared_ptr<const CaStore> authorities = config_.authorities();
+  return work(ReconcileContext{.policy = *policy,
+                               .authorities = *authorities,
+                               .audit = config_.audit,
+                               .api = config_.api,
+                               .unsettled = unsettled_,
+                               .self = config_.self,
+                               .synced = synced_,
+                               .now = config_.now()});
+}
+
 void Signer::stop() {
   watcher_.stop();
   queue_.stop();
+  with_context([](const ReconcileContext& context) { settle(context); });
 }
 
 void Signer::on_event(WatchEventType type, const CertificateSigningRequest& csr) {
@@ -26,16 +41,7 @@ void Signer::on_event(WatchEventType type, const CertificateSigningRequest& csr)
 }
 
 ReconcileResult Signer::reconcile_one(const CertificateSigningRequest& csr) {
-  // Held until the end, whatever is loaded meanwhile.
-  const std::shared_ptr<const Policy> policy = config_.policy();
-  const std::shared_ptr<const CaStore> authorities = config_.authorities();
-  ReconcileResult result = reconcile(csr, {.policy = *policy,
-                                           .authorities = *authorities,
-                                           .audit = config_.audit,
-                                           .api = config_.api,
-                                           .unsettled = unsettled_,
-                                           .synced = synced_,
-                                           .now = config_.now()});
+  ReconcileResult result = with_context([&](const ReconcileContext& context) { return reconcile(csr, context); });
   if (!result.message.empty()) config_.on_problem("CertificateSigningRequest " + csr.name + ": " + result.message);
   if (config_.on_result) config_.on_result(csr, result);
   return result;

@@ -24,6 +24,8 @@ struct SignerConfig {
   std::function<std::shared_ptr<const Policy>()> policy;
   std::function<std::shared_ptr<const CaStore>()> authorities;
   std::function<std::chrono::sys_seconds()> now;
+  /// Our user name at the API server; needed where the policy names issuers and means us.
+  std::string self = {};
   CsrWatcherOptions watch;
   SigningQueue::Options queue;
   /// For the operator's log: attempts that failed and will be made again.
@@ -41,7 +43,8 @@ class Signer {
   Signer(const Signer&) = delete;
   Signer& operator=(const Signer&) = delete;
 
-  /// Ends the watches and waits for the reconciles under way.
+  /// Ends the watches, waits for the reconciles under way, and tries once more to learn what became of certificates
+  /// whose writing got no answer.
   void stop();
 
   /// Whether every request there is has been seen once.
@@ -52,6 +55,9 @@ class Signer {
   [[nodiscard]] std::size_t unsettled() const { return unsettled_.size(); }
 
  private:
+  /// Calls `work` with a ReconcileContext, whose policy and authorities stay as they are for as long.
+  template <typename Work>
+  auto with_context(const Work& work);
   [[nodiscard]] ReconcileResult reconcile_one(const CertificateSigningRequest& csr);
   void on_event(WatchEventType type, const CertificateSigningRequest& csr);
 

@@ -19,14 +19,16 @@ struct World {
   explicit World(const std::string& review, bool approved = true) : World(fixture_request(review, approved)) {}
 
   ReconcileResult reconcile() { return reconcile(csr); }
-  ReconcileResult reconcile(const CertificateSigningRequest& seen) {
-    return signet::reconcile(seen, {.policy = fixture_policy(),
-                                    .authorities = fixture_authorities(),
-                                    .audit = log,
-                                    .api = api,
-                                    .unsettled = unsettled,
-                                    .synced = synced,
-                                    .now = kNow});
+  ReconcileResult reconcile(const CertificateSigningRequest& seen) { return signet::reconcile(seen, context()); }
+  [[nodiscard]] ReconcileContext context() {
+    return {.policy = *policy,
+            .authorities = fixture_authorities(),
+            .audit = log,
+            .api = api,
+            .unsettled = unsettled,
+            .self = "signet",
+            .synced = synced,
+            .now = kNow};
   }
   [[nodiscard]] CertificateSigningRequest stored() const { return api.stored(csr.name).value(); }
 
@@ -34,6 +36,7 @@ struct World {
   FakeKubeApi api;
   MemoryLog log;
   UnsettledCertificates unsettled;
+  const Policy* policy = &fixture_policy();
   bool synced = true;
 };
 
@@ -310,6 +313,30 @@ TEST_CASE("a refusal that cannot be written is tried again, and one that was ove
   world.api.touch(world.csr.name, [](auto& csr) { csr.labels["a"] = "b"; });
   CHECK(world.reconcile().outcome == Outcome::kFailed);
   CHECK(world.stored().status.conditions.size() == 2);
+}
+
+TEST_CASE("where the policy names issuers only they sign") {
+  const bool are_we_named = GENERATE(false, true);
+  PolicyModel model = fixture_policy().model();
+  model.issuers = {"cert-manager"};
+  if (are_we_named) model.issuers.emplace_back("signet");
+  const Policy policy(model, "digest");
+  World world("workload-ecdsa");
+  world.policy = &policy;
+  CHECK(world.reconcile().outcome == (are_we_named ? Outcome::kPublished : Outcome::kNotOurs));
+}
+
+TEST_CASE("at the end each unsettled certificate is settled if the API server answers") {
+  World world("workload-ecdsa");
+  world.api.patches.push_back({.before = {}, .then = {}, .after = kube_error(Kind::kTransport, "no answer")});
+  REQUIRE(world.reconcile().unsettled);
+  world.api.patches.push_back({.before = kube_error(Kind::kTransport, "no answer"), .then = {}, .after = {}});
+  settle(world.context());
+  CHECK(world.unsettled.size() == 1);
+  CHECK(world.log.events() == "issued");
+  settle(world.context());
+  CHECK(world.unsettled.size() == 0);
+  CHECK(world.log.events() == "issued published");
 }
 
 TEST_CASE("a signer without a CA keeps its requests waiting") {
