@@ -158,7 +158,8 @@ TEST_CASE("The environment of every container of a Pod is judged") {
        "SignerNotAllowed: spec.LIST[1].env[1] asks for signer \"bar\"; tenant \"foo\" may use \"foo\" "
        "(tenants[foo].signers)"},
       {R"("valueFrom":{"configMapKeyRef":{"name":"a","key":"b"}})",
-       "SignerNotAllowed: spec.LIST[1].env[1] takes ISTIO_META_CERT_SIGNER from elsewhere (valueFrom), where nobody can "
+       "SignerNotAllowed: spec.LIST[1].env[1] takes ISTIO_META_CERT_SIGNER from elsewhere (valueFrom), where nobody "
+       "can "
        "judge it; write the signer's name"},
       {"\"value\":\"$(OTHER)\"",
        "SignerNotAllowed: spec.LIST[1].env[1] makes ISTIO_META_CERT_SIGNER of other variables (\"$(OTHER)\"), which "
