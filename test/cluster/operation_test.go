@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,12 +45,12 @@ func TestRestartSignsWhatWaited(t *testing.T) {
 			await(t, approve(t, create(t, lab.Workload(signerFoo, "foo", "first"))), lab.HasCertificate)
 			if end == "SIGKILL" {
 				process.Kill()
-			} else if err := process.Stop(10 * time.Second); err != nil {
-				t.Fatal(err)
+			} else {
+				stop(t, process)
 			}
 			var waiting []*csr
 			for _, request := range []lab.Request{
-				lab.Workload(signerFoo, "foo", "httpbin"), lab.Workload(signerBar, "bar", "httpbin"), lab.Serving(signerMesh),
+				lab.Workload(signerFoo, "foo", "httpbin"), lab.Workload(signerBar, "bar", "httpbin"), lab.Workload(signerMesh, "istio-system", "gateway"),
 			} {
 				waiting = append(waiting, approve(t, create(t, request)))
 			}
@@ -107,7 +105,7 @@ func TestEveryCertificateIsRecordedBeforeItIsSeen(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				fingerprint := hexSHA256(chain[0].Raw)
+				fingerprint := lab.Fingerprint(chain[0])
 				records, err := lab.ReadAudit(stage.signet.AuditLog())
 				if err != nil {
 					t.Error(err)
@@ -158,9 +156,7 @@ func TestSigtermInTheMiddleLosesNothing(t *testing.T) {
 	for i := range 40 {
 		objects = append(objects, approve(t, create(t, lab.Workload(signerFoo, "foo", fmt.Sprintf("busy-%d", i)))))
 	}
-	if err := process.Stop(10 * time.Second); err != nil {
-		t.Fatal(err)
-	}
+	stop(t, process)
 	serve(t, "signer")
 	for _, object := range objects {
 		await(t, object, lab.HasCertificate)
@@ -183,11 +179,6 @@ func TestSigtermInTheMiddleLosesNothing(t *testing.T) {
 		}
 		return lab.CheckChain(records)
 	})
-}
-
-func hexSHA256(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 func TestRefusalsAreInTheReviewLog(t *testing.T) {

@@ -124,16 +124,22 @@ func serve(t *testing.T, role string) *lab.Process {
 			return
 		default:
 		}
-		if err := process.Stop(10 * time.Second); err != nil {
-			t.Error(err)
-		} else if code := process.ExitCode(); code != 0 {
-			t.Errorf("exit code %d after SIGTERM:\n%s", code, process.Output())
-		}
+		stop(t, process)
 		if t.Failed() {
 			t.Logf("signet's log:\n%s", process.Output())
 		}
 	})
 	return process
+}
+
+// stop wants SIGTERM to end the process soon and in order.
+func stop(t *testing.T, process *lab.Process) {
+	t.Helper()
+	if err := process.Stop(10 * time.Second); err != nil {
+		t.Error(err)
+	} else if process.ExitCode() != 0 {
+		t.Errorf("after SIGTERM: %s\n%s", process.Ending(), process.Output())
+	}
 }
 
 // register puts the webhooks before the API server until the test ends.

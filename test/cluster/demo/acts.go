@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -129,8 +127,7 @@ func days(lifetime time.Duration) string {
 }
 
 func fingerprint(object *certificatesv1.CertificateSigningRequest, leaf *x509.Certificate) certificate {
-	sum := sha256.Sum256(leaf.Raw)
-	return certificate{request: object.Name, sha256: hex.EncodeToString(sum[:])}
+	return certificate{request: object.Name, sha256: lab.Fingerprint(leaf)}
 }
 
 // unguarded is the hole: istiod creates and approves whatever a pod asks for. Then it registers the webhooks.

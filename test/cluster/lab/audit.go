@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -32,10 +33,15 @@ type AuditRecord struct {
 		NotAfter  string `json:"notAfter"`
 		SHA256    string `json:"sha256"`
 	} `json:"certificate"`
+	Torn struct {
+		Bytes  int    `json:"bytes"`
+		SHA256 string `json:"sha256"`
+	} `json:"torn"`
 	Prev string `json:"prev"`
 	Hash string `json:"hash"`
 
 	line []byte
+	torn []byte // what stands before the line and is none: its writer was killed
 }
 
 // ReadAudit reads the complete lines of a log; its writer may be at work on another, or not have begun.
@@ -45,33 +51,36 @@ func ReadAudit(path string) ([]AuditRecord, error) {
 		return nil, err
 	}
 	var records []AuditRecord
-	for line := 1; ; line++ {
+	var torn []byte
+	for {
 		text, rest, whole := bytes.Cut(data, []byte("\n"))
 		if !whole {
 			return records, nil
 		}
+		data = rest
 		var record AuditRecord
 		if err := json.Unmarshal(text, &record); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
+			torn = text
+			continue
 		}
-		record.line = text
-		records = append(records, record)
-		data = rest
+		record.line, record.torn = text, torn
+		records, torn = append(records, record), nil
 	}
 }
 
 // CheckChain wants a whole log: each line has its own hash, which is that of its bytes without the hash member, carries the hash
-// of the line before it (zeros in the first), and counts on from 1.
+// of the line before it (zeros in the first), and counts on from 1. What was torn is told, with its hash, by the line after it.
 func CheckChain(records []AuditRecord) error {
 	seq, hash := int64(0), strings.Repeat("0", 2*sha256.Size)
 	for i, record := range records {
 		covered, _, found := bytes.Cut(record.line, []byte(`,"hash":"`))
-		sum := sha256.Sum256(append(bytes.Clone(covered), '}'))
 		switch {
-		case !found || record.Hash != hex.EncodeToString(sum[:]):
+		case !found || record.Hash != hexSHA256(append(bytes.Clone(covered), '}')):
 			return fmt.Errorf("line %d: its hash is not its own", i+1)
 		case record.Prev != hash:
 			return fmt.Errorf("line %d: does not carry the hash of the line before", i+1)
+		case record.Torn.Bytes != len(record.torn) || record.torn != nil && record.Torn.SHA256 != hexSHA256(record.torn):
+			return fmt.Errorf("line %d: tells of %d torn bytes, not of the %d before it", i+1, record.Torn.Bytes, len(record.torn))
 		case record.Seq != seq+1:
 			return fmt.Errorf("line %d: seq %d follows %d", i+1, record.Seq, seq)
 		}
@@ -79,6 +88,14 @@ func CheckChain(records []AuditRecord) error {
 	}
 	return nil
 }
+
+func hexSHA256(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// Fingerprint is how the log names a certificate.
+func Fingerprint(certificate *x509.Certificate) string { return hexSHA256(certificate.Raw) }
 
 // Ends tells what became of each certificate, by its SHA-256: the last of issued, published and discarded. It is an error for
 // a certificate to be published or discarded that was not issued before.

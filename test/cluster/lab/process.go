@@ -17,6 +17,7 @@ import (
 type Process struct {
 	name    string
 	logPath string
+	logFrom int64 // where this process's output begins
 	cmd     *exec.Cmd
 	exited  chan struct{}
 }
@@ -41,6 +42,11 @@ func StartProcess(name, logDir, binary string, args ...string) (*Process, error)
 		return nil, err
 	}
 	defer output.Close()
+	before, err := output.Stat()
+	if err != nil {
+		return nil, err
+	}
+	p.logFrom = before.Size()
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Stdout, p.cmd.Stderr = output, output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -59,19 +65,25 @@ func StartProcess(name, logDir, binary string, args ...string) (*Process, error)
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// ExitCode of a process that has ended; -1 when a signal ended it.
+// ExitCode waits for the end; it is -1 when a signal ended the process.
 func (p *Process) ExitCode() int {
 	<-p.exited
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// Output is everything the process has written so far, and what earlier ones of its name in its folder wrote.
+// Ending waits for the end and says what it was: an exit status or a signal.
+func (p *Process) Ending() string {
+	<-p.exited
+	return p.cmd.ProcessState.String()
+}
+
+// Output is everything that the process has written so far.
 func (p *Process) Output() string {
 	data, err := os.ReadFile(p.logPath)
 	if err != nil {
 		return err.Error()
 	}
-	return string(data)
+	return string(data[min(p.logFrom, int64(len(data))):])
 }
 
 // Stop sends SIGTERM and waits for the end; after the timeout it kills and says so. A nil process is stopped already.
@@ -105,7 +117,7 @@ func (p *Process) waitUntil(deadline time.Duration, ready func() error) error {
 		}
 		select {
 		case <-p.exited:
-			return fmt.Errorf("%s ended with exit code %d:\n%s", p.name, p.ExitCode(), tail(p.Output(), 20))
+			return fmt.Errorf("%s ended (%s):\n%s", p.name, p.Ending(), tail(p.Output(), 20))
 		case <-over:
 			return fmt.Errorf("%s not ready after %v: %w\n%s", p.name, deadline, err, tail(p.Output(), 20))
 		case <-time.After(20 * time.Millisecond):
@@ -139,4 +151,12 @@ func freePorts(count int) ([]int, error) {
 		failed = errors.Join(failed, listener.Close())
 	}
 	return ports, failed
+}
+
+func freePort() (int, error) {
+	ports, err := freePorts(1)
+	if err != nil {
+		return 0, err
+	}
+	return ports[0], nil
 }

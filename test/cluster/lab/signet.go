@@ -49,7 +49,7 @@ type Signet struct {
 	account    *Account
 	kubeconfig string
 	serving    *Authority
-	ports      map[string]int // by role
+	port       int
 }
 
 // NewSignet prepares Dir for the account. The CAs are signer to authority.
@@ -78,12 +78,8 @@ func NewSignet(dir, policy string, account *Account, authorities map[string]*Aut
 			return nil, err
 		}
 	}
-	ports, err := freePorts(2)
-	if err != nil {
-		return nil, err
-	}
-	s.ports = map[string]int{"all": ports[0], "webhook": ports[0], "signer": ports[1]}
-	return s, nil
+	s.port, err = freePort()
+	return s, err
 }
 
 // As is the same Signet under another account's name, for what that account may not do, on another port
@@ -95,8 +91,7 @@ func (s *Signet) As(account *Account, dir string) (*Signet, error) {
 	if other.kubeconfig, err = account.WriteKubeconfig(dir); err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(1)
-	other.ports = map[string]int{"all": ports[0]}
+	other.port, err = freePort()
 	return &other, err
 }
 
@@ -116,23 +111,22 @@ func (s *Signet) Launch(role string) (*Process, error) {
 	if role == "webhook" {
 		authorities = s.in("ca-public") // it never needs a key
 	}
-	args := []string{"serve", "--role", role, "--policy", s.Policy, "--kubeconfig", s.kubeconfig,
-		"--listen", fmt.Sprintf("127.0.0.1:%d", s.ports[role]), "--tls-cert", s.in("serving.crt"), "--tls-key", s.in("serving.key"),
-		"--ca-dir", authorities}
+	args := []string{"serve", "--role", role, "--policy", s.Policy, "--kubeconfig", s.kubeconfig, "--ca-dir", authorities}
 	if role != "webhook" {
 		args = append(args, "--audit-log", s.AuditLog())
 	}
 	if role != "signer" {
-		args = append(args, "--review-log", s.ReviewLog())
+		args = append(args, "--review-log", s.ReviewLog(), "--listen", fmt.Sprintf("127.0.0.1:%d", s.port),
+			"--tls-cert", s.in("serving.crt"), "--tls-key", s.in("serving.key"))
 	}
 	return StartProcess("signet-"+role, s.Records, s.binary, args...)
 }
 
-// Serve starts the role and returns when it says that it is ready.
+// Serve starts the role and returns when it says that it is ready. A signer listens nowhere: wait for what it does.
 func (s *Signet) Serve(role string) (*Process, error) {
 	process, err := s.Launch(role)
-	if err != nil {
-		return nil, err
+	if err != nil || role == "signer" {
+		return process, err
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(s.serving.Certificate)
@@ -141,7 +135,7 @@ func (s *Signet) Serve(role string) (*Process, error) {
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true},
 	}
 	err = process.waitUntil(30*time.Second, func() error {
-		response, err := client.Get(fmt.Sprintf("https://127.0.0.1:%d/readyz", s.ports[role]))
+		response, err := client.Get(fmt.Sprintf("https://127.0.0.1:%d/readyz", s.port))
 		if err != nil {
 			return err
 		}
@@ -162,7 +156,7 @@ func (s *Signet) Serve(role string) (*Process, error) {
 func (s *Signet) Register(ctx context.Context) error {
 	var printed, complained bytes.Buffer
 	render := exec.CommandContext(ctx, s.binary, "render", "webhooks", "--policy", s.Policy,
-		"--url", fmt.Sprintf("https://127.0.0.1:%d", s.ports["webhook"]), "--ca-bundle", s.in("serving-ca.crt"), "--account", s.account.Username())
+		"--url", fmt.Sprintf("https://127.0.0.1:%d", s.port), "--ca-bundle", s.in("serving-ca.crt"), "--account", s.account.Username())
 	render.Stdout, render.Stderr = &printed, &complained
 	if err := render.Run(); err != nil {
 		return fmt.Errorf("%v: %w: %s", render.Args, err, complained.String())
