@@ -152,7 +152,7 @@ class TreeBuilder : public YAML::EventHandler {
       }
       parent.key = std::move(node);
     } else {
-      parent.node.entries.emplace_back(*std::move(parent.key), std::move(node));
+      parent.node.entries.push_back({.key = *std::move(parent.key), .value = std::move(node)});
       parent.key.reset();
     }
   }
@@ -205,8 +205,8 @@ YamlMark mark_of_byte(std::string_view text, std::size_t offset) {
 
 const YamlNode* YamlNode::find(std::string_view key) const {
   const auto found =
-      std::ranges::find(entries, key, [](const auto& entry) -> std::string_view { return entry.first.scalar; });
-  return found == entries.end() ? nullptr : &found->second;
+      std::ranges::find(entries, key, [](const auto& entry) -> std::string_view { return entry.key.scalar; });
+  return found == entries.end() ? nullptr : &found->value;
 }
 
 tl::expected<YamlNode, std::vector<YamlProblem>> parse_yaml(std::string_view text, const YamlLimits& limits) {

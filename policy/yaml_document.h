@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
-#include <utility>
 #include <vector>
 
 namespace signet {
@@ -22,6 +21,8 @@ struct YamlProblem {
   std::string message;
 };
 
+struct YamlEntry;
+
 /// A YAML value with the place it stands at. Only what cannot be misread exists: no anchors, aliases, tags, merge keys,
 /// repeated keys or keys that are no plain names.
 struct YamlNode {
@@ -32,10 +33,15 @@ struct YamlNode {
   /// A scalar without quotes that YAML 1.1 or 1.2 readers take for something other than a string: no, 1e3, 0777, ~.
   bool ambiguous = false;
   std::vector<YamlNode> items;
-  std::vector<std::pair<YamlNode, YamlNode>> entries;  ///< keys are scalars, each once
+  std::vector<YamlEntry> entries;  ///< of a map: keys are scalars, each once
 
   /// The value of `key`, or null where this is no map or has no such key.
   [[nodiscard]] const YamlNode* find(std::string_view key) const;
+};
+
+struct YamlEntry {
+  YamlNode key;
+  YamlNode value;
 };
 
 struct YamlLimits {
