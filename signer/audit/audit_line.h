@@ -18,8 +18,9 @@ namespace signet {
 //
 // `seq` counts the lines of the chain from 1. `prev` is the `hash` of the line before, 64 zeros in the chain's first.
 // `hash` is the SHA-256, in lower-case hexadecimal, of the line's bytes with the hash member taken out: of everything
-// before `,"hash":"`, closed with `}`. With jq and sha256sum: jq -cj 'del(.hash)' gives these bytes, for jq keeps the
-// order of keys and the text of plain strings.
+// before `,"hash":"`, closed with `}`. By hand, for a line without its newline:
+//
+//   printf %s "$line" | sed -E 's/,"hash":"[0-9a-f]{64}"\}$/}/' | sha256sum
 
 /// A text of a record is cut to this many bytes, and says so: names and messages are shorter, and a stranger's request
 /// decides how long they are.

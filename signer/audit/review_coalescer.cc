@@ -48,12 +48,25 @@ bool ReviewCoalescer::spend_token(Time now) {
   return true;
 }
 
+void ReviewCoalescer::drop(std::uint64_t count) {
+  dropped_ += count;
+  untold_ += count;
+}
+
+void ReviewCoalescer::put_back(const Line& line) {
+  if (line.tells_of_dropped) {
+    untold_ += line.reviews;
+  } else {
+    drop(line.reviews);
+  }
+}
+
 void ReviewCoalescer::tell(const AuditRecord& record, std::uint64_t count, Time now) {
   if (waiting_.size() >= limits_.max_waiting || !spend_token(now)) {
-    add_dropped(count);
+    drop(count);
     return;
   }
-  waiting_.push_back(audit_members(record, count));
+  waiting_.push_back({audit_members(record, count), count, false});
 }
 
 void ReviewCoalescer::offer(const AuditRecord& record, Time now) {
@@ -68,17 +81,18 @@ void ReviewCoalescer::offer(const AuditRecord& record, Time now) {
   expiries_.push_back({now + limits_.interval, std::move(key)});
 }
 
-std::vector<std::string> ReviewCoalescer::take(Time now, bool all) {
+std::vector<ReviewCoalescer::Line> ReviewCoalescer::take(Time now, bool all) {
   while (!expiries_.empty() && (all || expiries_.front().at <= now)) {
     const auto found = remembered_.find(expiries_.front().key);
     if (found->second.repeats > 0) tell(found->second.first, found->second.repeats, now);
     remembered_.erase(found);
     expiries_.pop_front();
   }
-  std::vector<std::string> lines(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end()));
+  std::vector<Line> lines(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(waiting_.end()));
   waiting_.clear();
   if (untold_ > 0 && (all || !dropped_told_ || now - *dropped_told_ >= limits_.interval)) {
-    lines.push_back(dropped_members(std::exchange(untold_, 0)));
+    lines.push_back({dropped_members(untold_), untold_, true});
+    untold_ = 0;
     dropped_told_ = now;
   }
   return lines;

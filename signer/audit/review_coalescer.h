@@ -34,18 +34,21 @@ class ReviewCoalescer {
   /// Alike are reviews with the same event, decision, reason, requester, signer asked for, identity, tenant and dryRun.
   void offer(const AuditRecord& record, Time now);
 
-  /// The members (audit_line.h) of the lines that are due, oldest first; with `all`, the counts that are not yet due
-  /// too.
-  [[nodiscard]] std::vector<std::string> take(Time now, bool all);
+  struct Line {
+    std::string members;        ///< audit_line.h
+    std::uint64_t reviews = 1;  ///< so many does it tell of
+    bool tells_of_dropped = false;
+  };
+
+  /// The lines that are due, oldest first; with `all`, the counts that are not yet due too.
+  [[nodiscard]] std::vector<Line> take(Time now, bool all);
+
+  /// A line that was taken could not be written: what it told of is dropped, or still to be told.
+  void put_back(const Line& line);
 
   /// When take() should be called next, if nothing else is offered.
   [[nodiscard]] std::optional<Time> next() const;
 
-  /// Tells of records that were lost elsewhere.
-  void add_dropped(std::uint64_t count) {
-    dropped_ += count;
-    untold_ += count;
-  }
   /// Reviews that no line tells of.
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
@@ -60,11 +63,12 @@ class ReviewCoalescer {
   };
 
   [[nodiscard]] bool spend_token(Time now);
+  void drop(std::uint64_t count);
   /// `count` reviews in one line.
   void tell(const AuditRecord& record, std::uint64_t count, Time now);
 
   Limits limits_;
-  std::deque<std::string> waiting_;
+  std::deque<Line> waiting_;
   std::unordered_map<std::string, Remembered> remembered_;
   std::deque<Expiry> expiries_;  ///< one for each in remembered_, soonest first
   double tokens_;

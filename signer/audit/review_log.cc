@@ -51,7 +51,7 @@ void ReviewLog::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     const bool last = stopping_;
-    const std::vector<std::string> lines = coalescer_.take(Steady::now(), last);
+    const std::vector<ReviewCoalescer::Line> lines = coalescer_.take(Steady::now(), last);
     if (!lines.empty()) {
       lock.unlock();
       write(lines);
@@ -67,12 +67,14 @@ void ReviewLog::run() {
   }
 }
 
-void ReviewLog::write(const std::vector<std::string>& lines) {
+void ReviewLog::write(const std::vector<ReviewCoalescer::Line>& lines) {
   if (path_ != "-" && file_.size() >= limits_.max_file_bytes) begin_new_file();
-  const ChainedFile::Appended appended = file_.append(lines);
-  if (appended.count == lines.size()) return;
+  std::vector<std::string> members;
+  members.reserve(lines.size());
+  for (const ReviewCoalescer::Line& line : lines) members.push_back(line.members);
+  const ChainedFile::Appended appended = file_.append(members);
   const std::lock_guard lock(mutex_);
-  coalescer_.add_dropped(lines.size() - appended.count);
+  for (std::size_t i = appended.count; i < lines.size(); ++i) coalescer_.put_back(lines[i]);
 }
 
 void ReviewLog::begin_new_file() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "signer/audit/chained_file.h"
 #include "signer/audit/review_coalescer.h"
@@ -45,7 +46,7 @@ class ReviewLog {
 
  private:
   void run();
-  void write(const std::vector<std::string>& lines);
+  void write(const std::vector<ReviewCoalescer::Line>& lines);
   void begin_new_file();
 
   const std::string path_;

@@ -1,11 +1,9 @@
 #include "signer/audit/issuance_log.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <csignal>
 #include <functional>
 #include <set>
 #include <thread>
@@ -14,6 +12,7 @@
 
 using namespace signet;
 using test::count_of;
+using test::FullDisk;
 using test::issued;
 using test::read_file;
 using test::verify_text;
@@ -27,27 +26,6 @@ std::unique_ptr<IssuanceLog> open_log(const std::string& path) {
   REQUIRE(log);
   return std::move(*log);
 }
-
-/// No file of this process grows beyond `bytes` while this lives: a full disk.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) {
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &saved_);
-    const rlimit limit{bytes, saved_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FullDisk() {
-    ::setrlimit(RLIMIT_FSIZE, &saved_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-
- private:
-  rlimit saved_{};
-  void (*handler_)(int) = nullptr;
-};
 
 }  // namespace
 
