@@ -262,6 +262,7 @@ void Server::start_signer() {
       .queue = {.random = random_fraction},
       .on_problem = [](const std::string& message) { log(LogLevel::kWarning, message); },
       .on_result = {},
+      .self = *self_.load(),
   });
   is_signing_ = true;
   log(LogLevel::kInfo, "signing", {{"policy", config_.policy->digest()}});
