@@ -258,11 +258,11 @@ void Server::start_signer() {
       .policy = [this] { return config_.policy; },
       .authorities = [this] { return authorities_; },
       .now = now_seconds,
+      .self = *self_.load(),
       .watch = std::move(watch),
       .queue = {.random = random_fraction},
       .on_problem = [](const std::string& message) { log(LogLevel::kWarning, message); },
       .on_result = {},
-      .self = *self_.load(),
   });
   is_signing_ = true;
   log(LogLevel::kInfo, "signing", {{"policy", config_.policy->digest()}});
