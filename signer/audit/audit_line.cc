@@ -1,11 +1,9 @@
 #include "signer/audit/audit_line.h"
 
-#include <array>
-#include <cstdio>
-
-#include "signer/audit/sha256.h"
+#include "signer/csr/sha256.h"
 #include "signer/kube/json.h"
 #include "signer/kube/json_writer.h"
+#include "signer/kube/rfc3339.h"
 
 namespace signet {
 namespace {
@@ -24,19 +22,6 @@ void add_pair(JsonWriter& json, std::string_view key, std::string_view first_key
   add(json, first_key, first);
   add(json, second_key, second);
   json.end_object();
-}
-
-// The calendar's part of a time and what is left of its second.
-std::string calendar(std::chrono::sys_seconds time, const char* rest) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d%sZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()), rest);
-  return text.data();
 }
 
 // The members of one object without its braces.
@@ -66,16 +51,6 @@ std::string clip_audit_text(std::string_view text) {
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
   return std::string(text.substr(0, end)) + note;
 }
-
-std::string to_rfc3339(std::chrono::system_clock::time_point time) {
-  const auto second = std::chrono::floor<std::chrono::seconds>(time);
-  const auto micros = std::chrono::floor<std::chrono::microseconds>(time - second).count();
-  std::array<char, 16> fraction{};
-  std::snprintf(fraction.data(), fraction.size(), ".%06d", static_cast<int>(micros));
-  return calendar(second, fraction.data());
-}
-
-std::string to_rfc3339(std::chrono::sys_seconds time) { return calendar(time, ""); }
 
 std::string audit_members(const AuditRecord& record, std::uint64_t count) {
   JsonWriter json;

@@ -35,10 +35,6 @@ inline constexpr std::size_t kMaxAuditLineBytes = 20 * 6 * kMaxAuditTextBytes;
 /// Where the audit logs' times come from.
 using AuditClock = std::function<std::chrono::system_clock::time_point()>;
 
-/// RFC 3339 in UTC, to the microsecond and to the second.
-[[nodiscard]] std::string to_rfc3339(std::chrono::system_clock::time_point time);
-[[nodiscard]] std::string to_rfc3339(std::chrono::sys_seconds time);
-
 /// The members of a line that are the record's: `"event":"issued","decision":"granted",…`. What is empty is left out.
 /// `count`: how many equal records this one stands for; left out for 1.
 [[nodiscard]] std::string audit_members(const AuditRecord& record, std::uint64_t count = 1);

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "signer/audit/sha256.h"
+#include "signer/csr/sha256.h"
 
 namespace signet {
 namespace {

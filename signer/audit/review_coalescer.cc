@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "signer/audit/audit_line.h"
-#include "signer/audit/sha256.h"
+#include "signer/csr/sha256.h"
 
 namespace signet {
 namespace {

@@ -1,6 +1,6 @@
 #include "signer/audit/verify_chain.h"
 
-#include "signer/audit/sha256.h"
+#include "signer/csr/sha256.h"
 
 namespace signet {
 namespace {

@@ -1,16 +1,13 @@
 #include "signer/issue/ca_key.h"
 
-#include <fcntl.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <system_error>
 #include <utility>
+
+#include "signer/kube/bounded_file.h"
 
 namespace signet {
 namespace {
@@ -83,27 +80,10 @@ tl::expected<CaKey, std::string> CaKey::parse(std::string_view pem) {
 }
 
 tl::expected<CaKey, std::string> CaKey::load(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (descriptor < 0) return tl::unexpected(path + ": " + std::generic_category().message(errno));
-  struct stat status {};
-  const bool is_file = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-  std::string pem;
-  const Wiped wiped(pem);
-  // One more than is allowed, so that parse() sees what is too large; reserved, so that no copy is left behind.
-  pem.resize(kMaxCaKeyBytes + 1);
-  std::size_t have = 0;
-  int error = 0;
-  while (is_file && have < pem.size()) {
-    const ssize_t got = ::read(descriptor, pem.data() + have, pem.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) error = errno;
-    if (got <= 0) break;
-    have += static_cast<std::size_t>(got);
-  }
-  ::close(descriptor);
-  if (!is_file) return tl::unexpected(path + ": not a file");
-  if (error != 0) return tl::unexpected(path + ": " + std::generic_category().message(error));
-  auto key = parse(std::string_view(pem).substr(0, have));
+  auto pem = read_bounded_file(path, kMaxCaKeyBytes);
+  if (!pem) return tl::unexpected(pem.error());
+  const Wiped wiped(*pem);
+  auto key = parse(*pem);
   if (!key) return tl::unexpected(path + ": " + key.error());
   return key;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "signer/csr/sha256.h"
 #include "signer/issue/certificate_profile.h"
 #include "signer/trust/certificate.h"
 #include "signer/trust/certificate_check.h"

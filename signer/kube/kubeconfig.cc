@@ -1,160 +1,113 @@
 #include "signer/kube/kubeconfig.h"
 
-#include <yaml-cpp/depthguard.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <set>
-#include <sstream>
+#include <initializer_list>
 #include <utility>
 
+#include "policy/quoting.h"
+#include "policy/yaml_document.h"
 #include "signer/kube/base64.h"
+#include "signer/kube/bounded_file.h"
 
 namespace signet {
 namespace {
 
-// The largest kubeconfig, certificate bundle or token file we read; etcd's limit for what a cluster could hand out is
-// about the same.
-constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
 constexpr int kHttpsPort = 443;
 constexpr int kMaxPort = 65535;
 
 using Unexpected = tl::unexpected<std::string>;
 
-// A place in the YAML file and what is wrong there. Thrown and caught inside this file only, as yaml-cpp's own
-// exceptions are.
-struct YamlProblem {
-  YAML::Mark mark;
+// A place in the file and what is wrong there; `node` is null where the whole file is meant. Thrown and caught in this
+// file only.
+struct Refusal {
+  const YamlNode* node;
   std::string message;
 };
 
-// Sees the YAML as written, before aliases are resolved into nodes.
-class PlainYaml : public YAML::EventHandler {
- public:
-  void OnDocumentStart(const YAML::Mark& mark) override {
-    if (std::exchange(started_, true)) throw YamlProblem{mark, "a second YAML document"};
-  }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { throw YamlProblem{mark, "aliases are not allowed"}; }
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-
- private:
-  bool started_ = false;
-};
-
-void refuse_repeated_keys(const YAML::Node& node) {
-  if (node.IsMap()) {
-    std::set<std::string> keys;
-    for (const auto& pair : node) {
-      if (!pair.first.IsScalar()) throw YamlProblem{pair.first.Mark(), "a key must be a string"};
-      if (!keys.insert(pair.first.Scalar()).second) {
-        throw YamlProblem{pair.first.Mark(), "the key \"" + pair.first.Scalar() + "\" is repeated"};
-      }
-      refuse_repeated_keys(pair.second);
-    }
-  } else if (node.IsSequence()) {
-    for (const auto& element : node) refuse_repeated_keys(element);
-  }
+// The value of `key`; null when it is absent, or a null in the file.
+const YamlNode* child(const YamlNode& map, std::string_view key) {
+  const YamlNode* const node = map.find(key);
+  return node == nullptr || node->kind == YamlNode::Kind::kNull ? nullptr : node;
 }
 
-YAML::Node parse_yaml(const std::string& text) {
-  std::istringstream stream(text);
-  YAML::Parser parser(stream);
-  PlainYaml plain;
-  while (parser.HandleNextDocument(plain)) {
+// The string under `key`; empty when there is none.
+std::string text_of(const YamlNode& map, const std::string& key) {
+  const YamlNode* const node = child(map, key);
+  if (node == nullptr) return {};
+  if (node->kind != YamlNode::Kind::kScalar) throw Refusal{node, key + " must be a string"};
+  if (node->ambiguous) {
+    throw Refusal{node, key + " must be a string; " + in_quotes(node->scalar) +
+                            " without quotes is something else to YAML readers: quote it"};
   }
-  const YAML::Node root = YAML::Load(text);
-  if (!root.IsMap()) throw YamlProblem{root.Mark(), "a kubeconfig must be a map"};
-  refuse_repeated_keys(root);
-  return root;
-}
-
-// The value of `key`; null when absent.
-YAML::Node child(const YAML::Node& map, const std::string& key) {
-  const YAML::Node node = map[key];
-  return node.IsDefined() ? node : YAML::Node();
-}
-
-// The string under `key`; empty when absent or null.
-std::string text_of(const YAML::Node& map, const std::string& key) {
-  const YAML::Node node = child(map, key);
-  if (node.IsNull()) return {};
-  if (!node.IsScalar()) throw YamlProblem{node.Mark(), key + " must be a string"};
-  return node.Scalar();
+  return node->scalar;
 }
 
 // `contexts`, `clusters` and `users` are lists of {name: ..., <kind>: {...}}.
-YAML::Node named_entry(const YAML::Node& root, const std::string& list_key, const std::string& kind,
-                       const std::string& name, const YAML::Mark& asked_at) {
-  const YAML::Node list = child(root, list_key);
-  if (!list.IsNull() && !list.IsSequence()) throw YamlProblem{list.Mark(), list_key + " must be a list"};
-  for (const auto& entry : list) {
-    if (!entry.IsMap()) throw YamlProblem{entry.Mark(), "an entry of " + list_key + " must be a map"};
-    if (text_of(entry, "name") != name) continue;
-    const YAML::Node value = child(entry, kind);
-    if (!value.IsMap()) throw YamlProblem{entry.Mark(), kind + " of \"" + name + "\" must be a map"};
-    return value;
+const YamlNode& named_entry(const YamlNode& root, const std::string& list_key, const std::string& kind,
+                            const std::string& name, const YamlNode& asked_at) {
+  if (const YamlNode* const list = child(root, list_key)) {
+    if (list->kind != YamlNode::Kind::kSequence) throw Refusal{list, list_key + " must be a list"};
+    for (const YamlNode& entry : list->items) {
+      if (entry.kind != YamlNode::Kind::kMap) throw Refusal{&entry, "an entry of " + list_key + " must be a map"};
+      if (text_of(entry, "name") != name) continue;
+      const YamlNode* const value = child(entry, kind);
+      if (value == nullptr || value->kind != YamlNode::Kind::kMap) {
+        throw Refusal{&entry, kind + " of " + in_quotes(name) + " must be a map"};
+      }
+      return *value;
+    }
   }
-  throw YamlProblem{asked_at, "no " + kind + " is named \"" + name + "\""};
+  throw Refusal{&asked_at, "no " + kind + " is named " + in_quotes(name)};
 }
 
-void refuse_keys(const YAML::Node& map, std::initializer_list<std::pair<const char*, const char*>> refused) {
+void refuse_keys(const YamlNode& map, std::initializer_list<std::pair<const char*, const char*>> refused) {
   for (const auto& [key, why] : refused) {
-    const YAML::Node node = child(map, key);
-    if (!node.IsNull()) throw YamlProblem{node.Mark(), std::string(key) + " is not supported: " + why};
+    const YamlNode* const node = child(map, key);
+    if (node != nullptr) throw Refusal{node, std::string(key) + " is not supported: " + why};
   }
 }
 
 // `<key>-data` in base64, else the file that `<key>` names; empty when neither is set.
-std::string data_or_file(const YAML::Node& map, const std::string& key, const std::filesystem::path& folder) {
+std::string data_or_file(const YamlNode& map, const std::string& key, const std::filesystem::path& folder) {
   const std::string data = text_of(map, key + "-data");
   if (!data.empty()) {
     auto bytes = base64_decode(data);
-    if (!bytes) throw YamlProblem{child(map, key + "-data").Mark(), key + "-data: " + bytes.error()};
+    if (!bytes) throw Refusal{child(map, key + "-data"), key + "-data: " + bytes.error()};
     return *bytes;
   }
   const std::string file = text_of(map, key);
   if (file.empty()) return {};
-  auto bytes = read_small_file((folder / file).string());
-  if (!bytes) throw YamlProblem{child(map, key).Mark(), key + ": " + bytes.error()};
-  if (bytes->empty())
-    throw YamlProblem{child(map, key).Mark(), key + ": " + (folder / file).string() + ": the file is empty"};
+  auto bytes = read_bounded_file((folder / file).string(), kMaxAccessFileBytes);
+  if (!bytes) throw Refusal{child(map, key), key + ": " + bytes.error()};
+  if (bytes->empty()) {
+    throw Refusal{child(map, key), key + ": " + (folder / file).string() + ": the file is empty"};
+  }
   return *bytes;
 }
 
-void read_cluster(const YAML::Node& cluster, const std::filesystem::path& folder, ClusterAccess& access) {
+void read_cluster(const YamlNode& cluster, const std::filesystem::path& folder, ClusterAccess& access) {
   refuse_keys(cluster, {{"proxy-url", "the API server is reached directly"},
                         {"tls-server-name", "the certificate must be for the host of the server URL"}});
-  const YAML::Node insecure = child(cluster, "insecure-skip-tls-verify");
-  if (!insecure.IsNull() && (!insecure.IsScalar() || insecure.Scalar() != "false")) {
-    throw YamlProblem{insecure.Mark(),
-                      "insecure-skip-tls-verify is not supported: the API server's certificate is always verified"};
+  const YamlNode* const insecure = child(cluster, "insecure-skip-tls-verify");
+  if (insecure != nullptr && (insecure->kind != YamlNode::Kind::kScalar || insecure->scalar != "false")) {
+    throw Refusal{insecure,
+                  "insecure-skip-tls-verify is not supported: the API server's certificate is always verified"};
   }
   auto server = parse_server_url(text_of(cluster, "server"));
   if (!server) {
-    const YAML::Node node = child(cluster, "server");
-    throw YamlProblem{node.IsNull() ? cluster.Mark() : node.Mark(), "server: " + server.error()};
+    const YamlNode* const node = child(cluster, "server");
+    throw Refusal{node == nullptr ? &cluster : node, "server: " + server.error()};
   }
   access = std::move(*server);
   access.ca_pem = data_or_file(cluster, "certificate-authority", folder);
   if (access.ca_pem.empty()) {
-    throw YamlProblem{cluster.Mark(), "certificate-authority or certificate-authority-data must be set"};
+    throw Refusal{&cluster, "certificate-authority or certificate-authority-data must be set"};
   }
 }
 
-void read_user(const YAML::Node& user, const std::filesystem::path& folder, ClusterAccess& access) {
+void read_user(const YamlNode& user, const std::filesystem::path& folder, ClusterAccess& access) {
   refuse_keys(user, {{"exec", "Signet runs no credential plugins"},
                      {"auth-provider", "Signet runs no credential plugins"},
                      {"username", "use a client certificate or a token"},
@@ -169,28 +122,29 @@ void read_user(const YAML::Node& user, const std::filesystem::path& folder, Clus
   const std::string token_file = text_of(user, "tokenFile");
   if (!token_file.empty()) access.token_file = (folder / token_file).string();
   if (access.client_certificate_pem.empty() != access.client_key_pem.empty()) {
-    throw YamlProblem{user.Mark(), "client-certificate and client-key go together"};
+    throw Refusal{&user, "client-certificate and client-key go together"};
   }
   if (access.client_key_pem.empty() && access.token.empty() && access.token_file.empty()) {
-    throw YamlProblem{user.Mark(), "the user has neither a client certificate nor a token"};
+    throw Refusal{&user, "the user has neither a client certificate nor a token"};
   }
 }
 
-ClusterAccess read_kubeconfig(const std::string& text, const std::filesystem::path& folder) {
-  const YAML::Node root = parse_yaml(text);
+ClusterAccess read_kubeconfig(const YamlNode& root, const std::filesystem::path& folder) {
+  if (root.kind == YamlNode::Kind::kNull) throw Refusal{nullptr, "a kubeconfig must be a map"};
+  if (root.kind != YamlNode::Kind::kMap) throw Refusal{&root, "a kubeconfig must be a map"};
   const std::string current = text_of(root, "current-context");
-  if (current.empty()) throw YamlProblem{root.Mark(), "current-context must be set"};
-  const YAML::Node context = named_entry(root, "contexts", "context", current, child(root, "current-context").Mark());
+  if (current.empty()) throw Refusal{&root, "current-context must be set"};
+  const YamlNode& context = named_entry(root, "contexts", "context", current, *child(root, "current-context"));
 
   ClusterAccess access;
-  read_cluster(named_entry(root, "clusters", "cluster", text_of(context, "cluster"), context.Mark()), folder, access);
-  read_user(named_entry(root, "users", "user", text_of(context, "user"), context.Mark()), folder, access);
+  read_cluster(named_entry(root, "clusters", "cluster", text_of(context, "cluster"), context), folder, access);
+  read_user(named_entry(root, "users", "user", text_of(context, "user"), context), folder, access);
   return access;
 }
 
-std::string place(const std::string& file, const YAML::Mark& mark) {
-  if (mark.is_null()) return file + ": ";
-  return file + ':' + std::to_string(mark.line + 1) + ':' + std::to_string(mark.column + 1) + ": ";
+std::string place(const std::string& file, const YamlMark& mark) {
+  if (mark.line == 0) return file + ": ";
+  return file + ':' + std::to_string(mark.line) + ':' + std::to_string(mark.column) + ": ";
 }
 
 bool is_host(std::string_view host) {
@@ -206,18 +160,6 @@ bool is_path(std::string_view path) {
 }
 
 }  // namespace
-
-tl::expected<std::string, std::string> read_small_file(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return Unexpected(file + ": " + std::strerror(errno));
-  std::string text(kMaxFileBytes + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (stream.bad() || (stream.fail() && !stream.eof())) return Unexpected(file + ": cannot be read");
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > kMaxFileBytes)
-    return Unexpected(file + ": larger than " + std::to_string(kMaxFileBytes) + " bytes");
-  return text;
-}
 
 tl::expected<ClusterAccess, std::string> parse_server_url(std::string_view url) {
   constexpr std::string_view kScheme = "https://";
@@ -260,16 +202,17 @@ tl::expected<ClusterAccess, std::string> parse_server_url(std::string_view url) 
 }
 
 tl::expected<ClusterAccess, std::string> load_kubeconfig(const std::string& file) {
-  auto text = read_small_file(file);
+  const auto text = read_bounded_file(file, kMaxAccessFileBytes);
   if (!text) return Unexpected(text.error());
+  const auto root = parse_yaml(*text, {.max_bytes = kMaxAccessFileBytes});
+  if (!root) {
+    const YamlProblem& first = root.error().front();
+    return Unexpected(place(file, first.mark) + first.message);
+  }
   try {
-    return read_kubeconfig(*text, std::filesystem::path(file).parent_path());
-  } catch (const YamlProblem& problem) {
-    return Unexpected(place(file, problem.mark) + problem.message);
-  } catch (const YAML::DeepRecursion& exception) {
-    return Unexpected(place(file, exception.mark) + "nested too deeply");
-  } catch (const YAML::Exception& exception) {
-    return Unexpected(place(file, exception.mark) + exception.msg);
+    return read_kubeconfig(*root, std::filesystem::path(file).parent_path());
+  } catch (const Refusal& refusal) {
+    return Unexpected(place(file, refusal.node == nullptr ? YamlMark{} : refusal.node->mark) + refusal.message);
   }
 }
 
@@ -284,11 +227,11 @@ tl::expected<ClusterAccess, std::string> in_cluster_access(const InClusterEnviro
   auto access = parse_server_url("https://" + host + ':' + environment.port);
   if (!access) return Unexpected("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT: " + access.error());
 
-  auto ca = read_small_file(environment.service_account_folder + "/ca.crt");
+  auto ca = read_bounded_file(environment.service_account_folder + "/ca.crt", kMaxAccessFileBytes);
   if (!ca) return Unexpected(ca.error());
   access->ca_pem = std::move(*ca);
   access->token_file = environment.service_account_folder + "/token";
-  if (auto token = read_small_file(access->token_file); !token) return Unexpected(token.error());
+  if (auto token = read_bounded_file(access->token_file, kMaxAccessFileBytes); !token) return Unexpected(token.error());
   return access;
 }
 

@@ -1,10 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 
 namespace signet {
+
+// The largest kubeconfig, certificate bundle or token file we read; etcd's limit for what a cluster could hand out is
+// about the same.
+inline constexpr std::size_t kMaxAccessFileBytes = std::size_t{1} << 20U;
 
 // How to reach an API server and who we are there. Always TLS, always with the CA that its certificate must lead to.
 struct ClusterAccess {
@@ -42,8 +47,5 @@ struct InClusterEnvironment {
 
 // Reads host, port and path_prefix of `https://host[:port][/path]`; the rest stays empty.
 [[nodiscard]] tl::expected<ClusterAccess, std::string> parse_server_url(std::string_view url);
-
-// A whole file of at most 1 MiB. The error reads `file: message`.
-[[nodiscard]] tl::expected<std::string, std::string> read_small_file(const std::string& file);
 
 }  // namespace signet

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "signer/kube/bounded_file.h"
 #include "signer/kube/kubeconfig.h"
 
 namespace signet {
@@ -37,7 +38,7 @@ tl::expected<std::string, std::string> TokenSource::current() {
   if (::stat(file_.c_str(), &now) != 0) return tl::unexpected(file_ + ": " + std::strerror(errno));
   if (is_same_file(now, seen_)) return token_;
 
-  const auto text = read_small_file(file_);
+  const auto text = read_bounded_file(file_, kMaxAccessFileBytes);
   if (!text) return tl::unexpected(text.error());
   const std::string_view token = trim(*text);
   if (token.empty()) return tl::unexpected(file_ + ": no token");

@@ -2,11 +2,8 @@
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 
-#include <array>
 #include <cstddef>
-#include <cstdio>
 #include <ctime>
 #include <optional>
 #include <utility>
@@ -101,30 +98,6 @@ std::string subject_text(const Certificate& certificate) {
   char* text = nullptr;
   const long size = BIO_get_mem_data(out.get(), &text);
   return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : "an empty name";
-}
-
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned octet : digest) {
-    text += kDigits[octet >> 4];
-    text += kDigits[octet & 0x0f];
-  }
-  return text;
-}
-
-std::string time_text(std::chrono::sys_seconds time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()));
-  return text.data();
 }
 
 }  // namespace signet

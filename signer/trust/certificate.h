@@ -46,10 +46,4 @@ inline constexpr PemLimits kChainLimits{.max_bytes = std::size_t{64} << 10, .max
 /// The subject as people read it (RFC 2253); "an empty name" where there is nothing to read.
 [[nodiscard]] std::string subject_text(const Certificate& certificate);
 
-/// Lower-case hexadecimal.
-[[nodiscard]] std::string sha256_hex(std::string_view bytes);
-
-/// UTC by RFC 3339: "2026-11-23T20:00:00Z".
-[[nodiscard]] std::string time_text(std::chrono::sys_seconds time);
-
 }  // namespace signet

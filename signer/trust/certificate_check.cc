@@ -12,6 +12,7 @@
 #include "signer/csr/openssl_ptr.h"
 #include "signer/csr/pem.h"
 #include "signer/csr/requested_extensions.h"
+#include "signer/kube/rfc3339.h"
 #include "signer/trust/certificate.h"
 
 namespace signet {
@@ -90,13 +91,13 @@ Fault fault_in_usages(const Grant::Terms& terms, const Pkcs10Facts& leaf) {
 
 Fault fault_in_validity(const Grant::Terms& terms, const Certificate& leaf, std::chrono::sys_seconds now) {
   if (not_before(leaf) > now + kIssuerClockSkew) {
-    return "the leaf is not valid before " + time_text(not_before(leaf));
+    return "the leaf is not valid before " + to_rfc3339(not_before(leaf));
   }
   if (not_after(leaf) <= now) {
-    return "the leaf expired at " + time_text(not_after(leaf));
+    return "the leaf expired at " + to_rfc3339(not_after(leaf));
   }
   if (not_after(leaf) > now + terms.lifetime + kIssuerClockSkew) {
-    return "the leaf is valid until " + time_text(not_after(leaf)) + ", longer than the granted " +
+    return "the leaf is valid until " + to_rfc3339(not_after(leaf)) + ", longer than the granted " +
            std::to_string(terms.lifetime.count()) + " seconds from now";
   }
   return std::nullopt;

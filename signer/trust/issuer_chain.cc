@@ -8,6 +8,9 @@
 #include <optional>
 #include <utility>
 
+#include "signer/csr/sha256.h"
+#include "signer/kube/rfc3339.h"
+
 namespace signet {
 namespace {
 
@@ -187,11 +190,11 @@ tl::expected<void, std::string> IssuerChain::check_validity(std::chrono::sys_sec
   for (const Certificate& certificate : path_) {
     if (now < signet::not_before(certificate)) {
       return tl::unexpected("the issuer's chain: " + subject_text(certificate) + " is not valid before " +
-                            time_text(signet::not_before(certificate)));
+                            to_rfc3339(signet::not_before(certificate)));
     }
     if (now >= signet::not_after(certificate)) {
       return tl::unexpected("the issuer's chain: " + subject_text(certificate) + " expired at " +
-                            time_text(signet::not_after(certificate)));
+                            to_rfc3339(signet::not_after(certificate)));
     }
   }
   return {};

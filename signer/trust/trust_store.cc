@@ -1,9 +1,10 @@
 #include "signer/trust/trust_store.h"
 
 #include <cstddef>
-#include <fstream>
 #include <iterator>
 #include <system_error>
+
+#include "signer/kube/bounded_file.h"
 
 namespace signet {
 namespace {
@@ -11,37 +12,15 @@ namespace {
 // More than any chain that IssuerChain::parse would read.
 constexpr std::size_t kMaxFileBytes = std::size_t{128} << 10;
 
-tl::expected<std::string, std::string> read_file(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found) {
-    return tl::unexpected(path.string() + ": no such file");
-  }
-  if (!std::filesystem::is_regular_file(status)) {
-    return tl::unexpected(path.string() + ": not a file that can be read");
-  }
-  std::ifstream in(path, std::ios::binary);
-  std::string text(kMaxFileBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!in.eof() && in.fail()) {
-    return tl::unexpected(path.string() + ": cannot be read");
-  }
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > kMaxFileBytes) {
-    return tl::unexpected(path.string() + ": more than " + std::to_string(kMaxFileBytes) + " bytes");
-  }
-  return text;
-}
-
 tl::expected<IssuerChain, std::string> load_chain(const std::filesystem::path& folder) {
-  const auto tls_crt = read_file(folder / "tls.crt");
+  const auto tls_crt = read_bounded_file((folder / "tls.crt").string(), kMaxFileBytes);
   if (!tls_crt) {
     return tl::unexpected(tls_crt.error());
   }
   std::string roots;
   std::error_code error;
   if (std::filesystem::exists(folder / "ca.crt", error) || error) {
-    auto ca_crt = read_file(folder / "ca.crt");
+    auto ca_crt = read_bounded_file((folder / "ca.crt").string(), kMaxFileBytes);
     if (!ca_crt) {
       return tl::unexpected(std::move(ca_crt.error()));
     }

@@ -1,13 +1,10 @@
 #include "tools/signet/input_file.h"
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <algorithm>
 #include <iostream>
-#include <iterator>
 
-#include "signer/audit/sha256.h"
+#include "signer/csr/sha256.h"
+#include "signer/kube/bounded_file.h"
 
 namespace signet {
 
@@ -27,25 +24,8 @@ tl::expected<std::string, std::string> read_stream(std::istream& stream, const s
   return text;
 }
 
-tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t max_bytes) {
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (status.type() == std::filesystem::file_type::not_found) {
-    return tl::unexpected(path + ": no such file");
-  }
-  if (status.type() == std::filesystem::file_type::directory) {
-    return tl::unexpected(path + ": is a directory");
-  }
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return tl::unexpected(path + ": " + std::strerror(errno));
-  }
-  return read_stream(file, path, max_bytes);
-}
-
 tl::expected<std::shared_ptr<const Policy>, std::vector<PolicyProblem>> read_policy_file(const std::string& path) {
-  const tl::expected<std::string, std::string> text = read_file(path, kMaxPolicyBytes);
+  const tl::expected<std::string, std::string> text = read_bounded_file(path, kMaxPolicyBytes);
   if (!text) {
     return tl::unexpected(
         std::vector<PolicyProblem>{{path, 0, 0, text.error().substr(std::min(path.size() + 2, text.error().size()))}});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <istream>
 #include <memory>
 #include <string>
@@ -11,10 +12,7 @@
 
 namespace signet {
 
-/// The whole of a regular file. An error names the file; one of more than `max_bytes` is one.
-[[nodiscard]] tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t max_bytes);
-
-/// The same for a stream, called `name` in errors.
+/// The whole of a stream, called `name` in errors; more than `max_bytes` is one.
 [[nodiscard]] tl::expected<std::string, std::string> read_stream(std::istream& stream, const std::string& name,
                                                                  std::size_t max_bytes);
 

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <string>
 
-#include "signer/audit/audit_line.h"
 #include "signer/kube/json_writer.h"
+#include "signer/kube/rfc3339.h"
 
 namespace signet {
 namespace {

@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "signer/kube/bounded_file.h"
 #include "tools/signet/command.h"
 #include "tools/signet/command_line.h"
 #include "tools/signet/input_file.h"
@@ -37,7 +38,7 @@ int webhooks(const Arguments& arguments) {
   if (policy == nullptr) {
     return kExitUsage;
   }
-  const auto ca_bundle = read_file(line->text("ca-bundle"), kMaxCaBundleBytes);
+  const auto ca_bundle = read_bounded_file(line->text("ca-bundle"), kMaxCaBundleBytes);
   if (!ca_bundle) {
     return usage_error(ca_bundle.error());
   }

@@ -1,6 +1,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "signer/kube/bounded_file.h"
 #include "signer/kube/kubeconfig.h"
 #include "tools/signet/command.h"
 #include "tools/signet/command_line.h"
@@ -102,7 +103,7 @@ int serve_command(const Arguments& arguments) {
          {std::pair("tls-cert", &config.tls.certificate_pem), std::pair("tls-key", &config.tls.key_pem)}) {
       if (!line->has(option)) {
         complain("--" + std::string(option) + " is required to serve over TLS");
-      } else if (auto text = read_file(line->text(option), kMaxPemBytes)) {
+      } else if (auto text = read_bounded_file(line->text(option), kMaxPemBytes)) {
         *pem = *std::move(text);
       } else {
         complain(text.error());

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
-#include "signer/audit/sha256.h"
+#include "signer/csr/sha256.h"
 #include "test/unit/audit/scratch.h"
 
 using namespace signet;

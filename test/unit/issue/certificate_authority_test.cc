@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "signer/csr/sha256.h"
 #include "signer/trust/certificate.h"
 #include "signer/trust/certificate_check.h"
 #include "test/unit/issue/issue_fixture.h"

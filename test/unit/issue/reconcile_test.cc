@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "signer/csr/sha256.h"
 #include "signer/trust/certificate.h"
 #include "test/unit/issue/fake_kube_api.h"
 #include "test/unit/issue/issue_fixture.h"

@@ -124,18 +124,21 @@ TEST_CASE("A kubeconfig that asks for less than verified TLS, or that we cannot 
       {"no key", kubeconfig(ca, "client-certificate-data: Y2VydA=="),
        ":14:9: client-certificate and client-key go together"},
       {"token of a wrong type", kubeconfig(ca, "token: [a]"), ":14:17: token must be a string"},
-      {"repeated key", kubeconfig(ca, "token: a, token: b"), ":14:20: the key \"token\" is repeated"},
-      {"alias", "a: &x 1\nb: *x\n", ":2:4: aliases are not allowed"},
-      {"two documents", "a: 1\n---\na: 2\n", ":2:1: a second YAML document"},
+      {"token that is a number to others", kubeconfig(ca, "token: 1e3"),
+       ":14:17: token must be a string; \"1e3\" without quotes is something else to YAML readers: quote it"},
+      {"repeated key", kubeconfig(ca, "token: a, token: b"),
+       ":14:20: key \"token\" is repeated; it stands in line 14 already"},
+      {"anchor", "a: &x 1\nb: *x\n", ":1:4: anchors are not allowed: write the value out where it is used"},
+      {"two documents", "a: 1\n---\na: 2\n", ":2:1: several documents in one file; exactly one is read"},
       {"not a map", "- a\n", ":1:1: a kubeconfig must be a map"},
       {"empty", "", ": a kubeconfig must be a map"},
-      {"not YAML", "a: [1\nb: {", ":2:2: end of sequence flow not found"},
-      {"too deep", std::string(100'000, '['), ":1:1: nested too deeply"},
+      {"not YAML", "a: [1\nb: {", ":2:2: not YAML: end of sequence flow not found"},
+      {"too deep", std::string(100'000, '['), ":1:17: nested deeper than 32 levels"},
       {"no context", "current-context: x\n", ":1:18: no context is named \"x\""},
       {"no current context", "contexts: []\n", ":1:1: current-context must be set"},
       {"contexts of a wrong type", "current-context: x\ncontexts: 7\n", ":2:11: contexts must be a list"},
-      {"unknown cluster", "current-context: x\ncontexts:\n- name: x\n  context: {cluster: y}\n",
-       ":4:12: no cluster is named \"y\""},
+      {"unknown cluster", "current-context: x\ncontexts:\n- name: x\n  context: {cluster: other}\n",
+       ":4:12: no cluster is named \"other\""},
   };
   const Folder folder;
   for (const Row& row : rows) {
@@ -150,7 +153,7 @@ TEST_CASE("A kubeconfig that asks for less than verified TLS, or that we cannot 
 TEST_CASE("A file that is missing, a folder or too large is refused with its name") {
   const Folder folder;
   CHECK(load_kubeconfig(folder.path() + "/none").error() == folder.path() + "/none: No such file or directory");
-  CHECK(load_kubeconfig(folder.path()).error() == folder.path() + ": cannot be read");
+  CHECK(load_kubeconfig(folder.path()).error() == folder.path() + ": is a directory, not a file");
   const std::string large = folder.write("large", std::string((1U << 20U) + 1, '#'));
   CHECK(load_kubeconfig(large).error() == large + ": larger than 1048576 bytes");
   const std::string file =

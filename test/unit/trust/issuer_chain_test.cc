@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "signer/csr/sha256.h"
 #include "test/unit/trust/certificate_maker.h"
 
 namespace signet {

@@ -76,11 +76,11 @@ TEST_CASE("every problem of every signer is told, with its file") {
   const std::string at = folder.path().string() + "/";
   CHECK(store.error() ==
         std::vector<std::string>{
-            "signer \"missing\": " + at + "missing/tls.crt: no such file",
+            "signer \"missing\": " + at + "missing/tls.crt: No such file or directory",
             "signer \"empty\": " + at + "empty: tls.crt: PEM: empty",
-            "signer \"huge\": " + at + "huge/tls.crt: more than 131072 bytes",
-            "signer \"folder\": " + at + "folder/tls.crt: not a file that can be read",
-            "signer \"root-is-a-folder\": " + at + "root-is-a-folder/ca.crt: not a file that can be read",
+            "signer \"huge\": " + at + "huge/tls.crt: larger than 131072 bytes",
+            "signer \"folder\": " + at + "folder/tls.crt: is a directory, not a file",
+            "signer \"root-is-a-folder\": " + at + "root-is-a-folder/ca.crt: is a directory, not a file",
             "signer \"empty-root\": " + at +
                 "empty-root: tls.crt: CN=x is signed by no root in tls.crt, and there is no ca.crt",
         });
