@@ -1,5 +1,7 @@
 #include "webhook/proxy_config_review.h"
 
+#include <string>
+
 #include "policy/signer_choice.h"
 #include "signer/kube/json_writer.h"
 
@@ -13,11 +15,24 @@ bool is_reviewed(const AdmissionRequest& request) {
          request.sub_resource.empty();
 }
 
+std::string spec_text(JsonView object) {
+  std::string text;
+  object.get("spec").append_to(text);
+  return text;
+}
+
+// A finalizer taken from an object that is being deleted must pass. Its spec is judged where it changes: as long as a
+// finalizer is left, what it configures is in force.
+bool is_cleaned_up(const AdmissionRequest& request) {
+  return request.operation == Operation::kUpdate &&
+         !request.object.at("metadata", "deletionTimestamp").is_absent_or_null() &&
+         spec_text(request.object) == spec_text(request.old_object);
+}
+
 }  // namespace
 
 ReviewOutcome validate_proxy_config(const AdmissionRequest& request, const ReviewContext& context) {
-  const bool is_being_deleted = !request.object.at("metadata", "deletionTimestamp").is_absent_or_null();
-  if (!is_reviewed(request) || is_being_deleted) {
+  if (!is_reviewed(request) || is_cleaned_up(request)) {
     return pass();
   }
   const auto malformed = [&](const char* message) {

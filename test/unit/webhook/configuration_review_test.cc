@@ -25,9 +25,12 @@ const Policy& policy() {
 // The answer in short: "allowed", "warned", the patch, or "<reason>: <message>".
 std::string answer(ReviewOutcome (*handler)(const AdmissionRequest&, const ReviewContext&), const std::string& ns,
                    const std::string& object,
-                   AdmissionRequest::Operation operation = AdmissionRequest::Operation::kCreate) {
+                   AdmissionRequest::Operation operation = AdmissionRequest::Operation::kCreate,
+                   const std::string& old_object = "null") {
   const auto document = JsonDocument::parse(object);
   REQUIRE(document);
+  const auto old_document = JsonDocument::parse(old_object);
+  REQUIRE(old_document);
   AdmissionRequest request;
   request.uid = "r1";
   request.kind = "Thing";
@@ -35,6 +38,7 @@ std::string answer(ReviewOutcome (*handler)(const AdmissionRequest&, const Revie
   request.name_space = ns;
   request.operation = operation;
   request.object = document->root();
+  request.old_object = old_document->root();
   const ReviewOutcome outcome = handler(request, {.policy = policy(), .issuers = nullptr, .self = {}, .now = {}});
   if (!outcome.answer.allowed) {
     return outcome.answer.message.substr(std::string_view("signet: ").size());
@@ -82,11 +86,24 @@ TEST_CASE("A ProxyConfig may choose a signer of its namespace's tenant, in the r
   CHECK(answer(validate_proxy_config, ns, object, AdmissionRequest::Operation::kDelete) == "allowed");
 }
 
-TEST_CASE("A ProxyConfig that is being deleted passes, so that its finalizers can be taken away") {
-  CHECK(answer(validate_proxy_config, "foo",
-               R"({"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"},
-                   "spec":{"environmentVariables":{"ISTIO_META_CERT_SIGNER":"bar"}}})",
-               AdmissionRequest::Operation::kUpdate) == "allowed");
+TEST_CASE("A ProxyConfig that is being deleted passes as it was, so that its finalizers can be taken away") {
+  const std::string deleted = R"({"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"},"spec":)";
+  const auto naming = [](const std::string& signer) {
+    return R"({"environmentVariables":{"ISTIO_META_CERT_SIGNER":")" + signer + "\"}}}";
+  };
+  const std::string refused =
+      "SignerNotAllowed: spec.environmentVariables.ISTIO_META_CERT_SIGNER asks for signer \"bar\"; tenant \"foo\" may "
+      "use \"foo\" (tenants[foo].signers)";
+  const auto [name, spec, old_spec, expected] = GENERATE_COPY(table<std::string, std::string, std::string, std::string>(
+      {{"another tenant's signer from before", naming("bar"), naming("bar"), "allowed"},
+       {"another tenant's signer from before, mended", naming("foo"), naming("bar"), "allowed"},
+       {"another tenant's signer, put there now", naming("bar"), naming("foo"), refused},
+       {"another tenant's signer where none was", naming("bar"), "{}}", refused},
+       {"nonsense from before", "[]}", "[]}", "allowed"}}));
+  CAPTURE(name);
+  CHECK(answer(validate_proxy_config, "foo", deleted + spec, AdmissionRequest::Operation::kUpdate,
+               deleted + old_spec) == expected);
+  CHECK(answer(validate_proxy_config, "foo", deleted + naming("bar")) == refused);
 }
 
 TEST_CASE("A ProxyConfig of a tenant that names no signer is given the tenant's first") {
