@@ -1,6 +1,8 @@
 #include "webhook/csr_review.h"
 
 #include <algorithm>
+#include <string>
+#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,11 @@ ReviewOutcome outcome(const AdmissionRequest& request, const SigningRequest& fac
   result.answer = decision.findings.empty() ? AdmissionAnswer::allow() : AdmissionAnswer::deny(decision.findings);
   result.record = audit_record(AuditRecord::Event::kReview, facts, decision, context.policy.digest());
   result.record->decision = result.answer.allowed ? "granted" : "denied";
+  if (!result.answer.allowed) {
+    result.record->signer_granted.clear();
+  }
+  // Who is answered here: after CREATE not the one in the spec, of whom the record of the CREATE tells.
+  result.record->requester = request.user.username;
   result.record->request_uid = request.uid;
   result.record->dry_run = request.dry_run;
   return result;
@@ -39,6 +46,15 @@ ReviewOutcome undecodable(const AdmissionRequest& request, std::string error, co
   facts.requester = request.user.username;
   facts.pkcs10 = tl::unexpected(decision.findings.front().message);
   return outcome(request, facts, std::move(decision), context);
+}
+
+// An object of which it is known who is to sign it: the signerName is what makes it ours or not.
+tl::expected<CertificateSigningRequest, std::string> decode(JsonView object, const std::string& place) {
+  auto decoded = CertificateSigningRequest::decode(object, place);
+  if (decoded && decoded->spec.signer_name.empty()) {
+    return tl::unexpected(place + ".spec.signerName: must be a text that is not empty");
+  }
+  return decoded;
 }
 
 std::vector<CsrCondition> failed_conditions(const CertificateSigningRequest& object) {
@@ -67,8 +83,8 @@ std::vector<Finding> certificate_findings(const CertificateSigningRequest& objec
 }
 
 ReviewOutcome validate_update(const AdmissionRequest& request, const ReviewContext& context) {
-  auto before = CertificateSigningRequest::decode(request.old_object, "request.oldObject");
-  auto after = CertificateSigningRequest::decode(request.object, "request.object");
+  auto before = decode(request.old_object, "request.oldObject");
+  auto after = decode(request.object, "request.object");
   if (!before || !after) {
     return undecodable(request, before ? after.error() : before.error(), context);
   }
@@ -125,7 +141,7 @@ ReviewOutcome validate_csr(const AdmissionRequest& request, const ReviewContext&
   if (is_foreign(request.object, context.policy)) {
     return pass();
   }
-  const auto object = CertificateSigningRequest::decode(request.object, "request.object");
+  const auto object = decode(request.object, "request.object");
   if (!object) {
     return undecodable(request, object.error(), context);
   }
@@ -137,7 +153,7 @@ ReviewOutcome mutate_csr(const AdmissionRequest& request, const ReviewContext& c
   if (request.operation != Operation::kCreate || is_foreign(request.object, context.policy)) {
     return pass();
   }
-  const auto object = CertificateSigningRequest::decode(request.object, "request.object");
+  const auto object = decode(request.object, "request.object");
   if (!object) {
     return pass();  // validation says what is wrong
   }

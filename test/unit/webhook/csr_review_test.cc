@@ -173,6 +173,48 @@ TEST_CASE("A request that is deleted passes, so that clean-up is never blocked")
         "allowed");
 }
 
+TEST_CASE("An object that does not say who is to sign it is denied, for nobody can tell whose business it is") {
+  const auto [name, spec] = GENERATE(table<std::string, std::string>(
+      {{"no spec", "null"}, {"no signerName", "{}"}, {"null", R"({"signerName":null})"}}));
+  CAPTURE(name);
+  const std::string object = object_json(spec);
+  const std::string good = object_json(spec_of("workload-ecdsa"));
+  CHECK(answer(ReviewKind::kValidate, review_json("CREATE", kIstiod, object)) == "RequestMalformed");
+  CHECK(answer(ReviewKind::kValidate, review_json("UPDATE", kIstiod, object, object)) == "RequestMalformed");
+  CHECK(answer(ReviewKind::kValidate, review_json("UPDATE", kIstiod, good, object)) == "RequestMalformed");
+  CHECK(answer(ReviewKind::kMutate, review_json("CREATE", kIstiod, object)) == "allowed");
+}
+
+TEST_CASE("The record names who is answered, and no signer where nothing is granted") {
+  const std::string good = spec_of("workload-ecdsa");
+  const std::string is_ca = R"(,"annotations":{"experimental.cert-manager.io/request-is-ca":"true"})";
+  struct Case {
+    std::string name, body, decision, signer_granted;
+  };
+  const std::string signer = "clusterissuers.cert-manager.io/foo";
+  const std::vector<Case> cases = {
+      {"a CREATE that is refused", review_json("CREATE", "alice", object_json(good)), "denied", ""},
+      {"an edit that is refused", review_json("UPDATE", "alice", object_json(good, is_ca), object_json(good)), "denied",
+       ""},
+      {"an edit that passes", review_json("UPDATE", "alice", object_json(good), object_json(good)), "granted", signer},
+      {"Failed by a stranger",
+       review_json("UPDATE", "alice", object_json(good, "", kApprovedFailed), object_json(good, "", kApproved),
+                   "status"),
+       "denied", ""},
+  };
+  const ReviewContext context{.policy = policy(), .issuers = nullptr, .self = std::string(kSelf), .now = {}};
+  for (const Case& c : cases) {
+    DYNAMIC_SECTION(c.name) {
+      const auto reviewed = review(ReviewKind::kValidate, c.body, context);
+      REQUIRE(reviewed);
+      REQUIRE(reviewed->record);
+      CHECK(reviewed->record->requester == "alice");
+      CHECK(reviewed->record->decision == c.decision);
+      CHECK(reviewed->record->signer_granted == c.signer_granted);
+    }
+  }
+}
+
 TEST_CASE("A lifetime is set where it is absent and clamped where it is too long, once") {
   const auto [name, spec, expected] = GENERATE(table<std::string, std::string, std::string>(
       {{"as allowed", spec_of("workload-ecdsa"), "allowed"},
