@@ -1,7 +1,6 @@
 #include "signer/issue/ca_key.h"
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/pem.h>
 
 #include <array>
@@ -49,11 +48,6 @@ tl::expected<const EVP_MD*, std::string> digest_for(const EVP_PKEY& key) {
 }
 
 }  // namespace
-
-void wipe_secret(std::string& secret) {
-  OPENSSL_cleanse(secret.data(), secret.size());
-  secret.clear();
-}
 
 tl::expected<CaKey, std::string> CaKey::parse(std::string_view pem) {
   if (pem.size() > kMaxCaKeyBytes) {

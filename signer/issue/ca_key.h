@@ -7,6 +7,7 @@
 #include <tl/expected.hpp>
 
 #include "signer/csr/openssl_ptr.h"
+#include "signer/kube/wipe_secret.h"
 
 namespace signet {
 
@@ -37,8 +38,5 @@ class CaKey {
   EvpPkeyPtr key_;
   const EVP_MD* digest_;  ///< OpenSSL's own
 };
-
-/// Overwrites the bytes and makes the string empty.
-void wipe_secret(std::string& secret);
 
 }  // namespace signet

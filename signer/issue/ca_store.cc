@@ -46,7 +46,6 @@ tl::expected<CaStore, CaProblems> CaStore::load_from_secrets(KubeApi& api, const
       continue;
     }
     auto key = CaKey::parse(secret->tls_key);
-    wipe_secret(secret->tls_key);
     if (key) {
       keys.emplace(signer, std::move(*key));
     } else {

@@ -1,28 +1,17 @@
 #include "signer/issue/certificate_authority.h"
 
-#include <openssl/pem.h>
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "signer/csr/sha256.h"
+#include "signer/issue/certificate_parts.h"
 #include "signer/issue/certificate_profile.h"
 #include "signer/trust/certificate.h"
 #include "signer/trust/certificate_check.h"
 
 namespace signet {
 namespace {
-
-// Positive and not zero (RFC 5280 §4.1.2.2); nothing if there is no randomness.
-std::optional<SerialNumber> random_serial() {
-  SerialNumber serial{};
-  do {
-    if (RAND_bytes(serial.data(), static_cast<int>(serial.size())) != 1) return std::nullopt;
-  } while (std::ranges::all_of(serial, [](unsigned char byte) { return byte == 0; }));
-  return serial;
-}
 
 // As the number is written: without leading zero octets.
 std::string hexadecimal(const SerialNumber& serial) {
@@ -42,14 +31,6 @@ std::string der_of(const X509& certificate) {
   std::string der(static_cast<std::size_t>(length), '\0');
   auto* out = reinterpret_cast<unsigned char*>(der.data());
   return i2d_X509(&certificate, &out) == length ? der : std::string();
-}
-
-std::string pem_of(const X509& certificate) {
-  const BioPtr bio(BIO_new(BIO_s_mem()));
-  if (!bio || PEM_write_bio_X509(bio.get(), &certificate) != 1) return {};
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(bio.get(), &text);
-  return length > 0 ? std::string(text, static_cast<std::size_t>(length)) : std::string();
 }
 
 }  // namespace

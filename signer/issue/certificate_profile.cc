@@ -15,7 +15,6 @@ namespace {
 
 constexpr unsigned char kSequence = 0x30;
 constexpr unsigned char kBitString = 0x03;
-constexpr std::size_t kKeyIdentifierBytes = 20;
 
 // The bit of RFC 5280 §4.2.1.3, or nothing for an extended usage.
 std::optional<int> key_usage_bit(Usage usage) {
@@ -38,10 +37,6 @@ std::optional<int> key_usage_bit(Usage usage) {
 }
 
 int extended_key_usage(Usage usage) { return usage == Usage::kServerAuth ? NID_server_auth : NID_client_auth; }
-
-bool add_extension(X509& certificate, int nid, void* value, bool critical) {
-  return X509_add1_ext_i2d(&certificate, nid, value, critical ? 1 : 0, X509V3_ADD_APPEND) == 1;
-}
 
 bool add_basic_constraints(X509& certificate) {
   const BasicConstraintsPtr constraints(BASIC_CONSTRAINTS_new());
@@ -91,20 +86,7 @@ bool add_names(X509& certificate, const std::vector<SubjectAltName>& names) {
   return add_extension(certificate, NID_subject_alt_name, list.get(), true);
 }
 
-using Asn1OctetStringPtr = OpensslPtr<ASN1_OCTET_STRING, ASN1_OCTET_STRING_free>;
 using AuthorityKeyIdPtr = OpensslPtr<AUTHORITY_KEYID, AUTHORITY_KEYID_free>;
-
-// RFC 7093 §2 method 1 for the key in `certificate`.
-Asn1OctetStringPtr key_identifier(const X509& certificate) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int length = 0;
-  Asn1OctetStringPtr identifier(ASN1_OCTET_STRING_new());
-  if (!identifier || X509_pubkey_digest(&certificate, EVP_sha256(), digest.data(), &length) != 1 ||
-      ASN1_OCTET_STRING_set(identifier.get(), digest.data(), static_cast<int>(kKeyIdentifierBytes)) != 1) {
-    return nullptr;
-  }
-  return identifier;
-}
 
 bool add_key_identifiers(X509& certificate, X509& issuer) {
   const Asn1OctetStringPtr subject = key_identifier(certificate);
@@ -167,19 +149,6 @@ bool has_public_key(const X509& certificate, std::string_view spki) {
   const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(&certificate), &out);
   const BytesPtr der(out);
   return length >= 0 && std::string_view(reinterpret_cast<char*>(out), static_cast<std::size_t>(length)) == spki;
-}
-
-bool set_serial(X509& certificate, const SerialNumber& serial) {
-  const BignumPtr number(BN_bin2bn(serial.data(), static_cast<int>(serial.size()), nullptr));
-  return number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(&certificate)) != nullptr;
-}
-
-bool set_validity(X509& certificate, const Validity& validity) {
-  const auto set = [](ASN1_TIME* time, std::chrono::sys_seconds value) {
-    return ASN1_TIME_set(time, static_cast<std::time_t>(value.time_since_epoch().count())) != nullptr;
-  };
-  return set(X509_getm_notBefore(&certificate), validity.not_before) &&
-         set(X509_getm_notAfter(&certificate), validity.not_after);
 }
 
 }  // namespace

@@ -2,23 +2,14 @@
 
 #include <openssl/x509.h>
 
-#include <array>
-#include <chrono>
 #include <string>
 #include <tl/expected.hpp>
 
 #include "policy/grant.h"
 #include "signer/csr/openssl_ptr.h"
+#include "signer/issue/certificate_parts.h"
 
 namespace signet {
-
-/// 128 random bits (CA/Browser Forum BR §7.1 asks for 64, RFC 5280 §4.1.2.2 for 20 octets at most).
-using SerialNumber = std::array<unsigned char, 16>;
-
-struct Validity {
-  std::chrono::sys_seconds not_before;
-  std::chrono::sys_seconds not_after;
-};
 
 /// The one kind of certificate that is issued (RFC 5280 §4), complete but for its signature. Version 3, no subject;
 /// critical: basicConstraints CA=FALSE, key usage, subject alternative name; not critical: extended key usage, subject

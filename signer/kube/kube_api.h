@@ -10,6 +10,7 @@
 
 #include "signer/kube/json.h"
 #include "signer/kube/objects.h"
+#include "signer/kube/wipe_secret.h"
 
 namespace signet {
 
@@ -65,12 +66,18 @@ struct CsrWatchHandler {
   std::function<void(const WatchEvent&)> on_event;
 };
 
-// The data of a Secret of type kubernetes.io/tls, base64 undone. ca_crt is empty when the Secret has none.
+// The data of a Secret of type kubernetes.io/tls, base64 undone. ca_crt is empty when the Secret has none. The key is
+// wiped at the end.
 struct TlsSecret {
+  ~TlsSecret() { wipe_secret(tls_key); }
+
   std::string tls_crt;
   std::string tls_key;
   std::string ca_crt;
 };
+
+// Whether a write is only tried: judged as a whole by the API server, admission included, but not stored.
+enum class DryRun { kNo, kYes };
 
 // One question of a SelfSubjectAccessReview; what is empty is not asked for.
 struct AccessQuestion {
@@ -113,6 +120,10 @@ class KubeApi {
 
   [[nodiscard]] virtual KubeResult<TlsSecret> get_tls_secret(const std::string& name_space,
                                                              const std::string& name) = 0;
+
+  // Creates a Secret of type kubernetes.io/tls. kConflict: there is one of that name, whatever is in it.
+  [[nodiscard]] virtual KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,
+                                                           const TlsSecret& secret, DryRun dry_run) = 0;
 
   // The user name the API server knows us by (SelfSubjectReview).
   [[nodiscard]] virtual KubeResult<std::string> who_am_i() = 0;

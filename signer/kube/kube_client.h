@@ -29,6 +29,8 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                                        const std::string& merge_patch) override;
   [[nodiscard]] KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
+  [[nodiscard]] KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,
+                                                   const TlsSecret& secret, DryRun dry_run) override;
   [[nodiscard]] KubeResult<std::string> who_am_i() override;
   [[nodiscard]] KubeResult<bool> may_i(const AccessQuestion& question) override;
 

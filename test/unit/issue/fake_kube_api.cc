@@ -144,6 +144,17 @@ KubeResult<TlsSecret> FakeKubeApi::get_tls_secret(const std::string& name_space,
   return found->second;
 }
 
+KubeResult<void> FakeKubeApi::create_tls_secret(const std::string& name_space, const std::string& name,
+                                                const TlsSecret& secret, DryRun dry_run) {
+  if (refuse_secret) {
+    if (auto error = refuse_secret(name, dry_run)) return tl::unexpected(*std::move(error));
+  }
+  const std::string key = name_space + "/" + name;
+  if (secrets.contains(key)) return tl::unexpected(kube_error(KubeError::Kind::kConflict, "it already exists"));
+  if (dry_run == DryRun::kNo) secrets.emplace(key, secret);
+  return {};
+}
+
 KubeResult<std::string> FakeKubeApi::who_am_i() { return "signet"; }
 
 KubeResult<bool> FakeKubeApi::may_i(const AccessQuestion& /*question*/) { return true; }

@@ -32,6 +32,8 @@ class FakeKubeApi final : public KubeApi {
   std::deque<Mishap> patches;
   std::deque<Mishap> gets;
   std::map<std::string, KubeResult<TlsSecret>> secrets;
+  /// Called before a Secret is created: an error is the answer.
+  std::function<std::optional<KubeError>(const std::string& name, DryRun dry_run)> refuse_secret;
   [[nodiscard]] int patch_count() const;
 
   KubeResult<std::string> list_csrs(const std::string& signer_name, const std::function<void(JsonView)>& visit,
@@ -42,6 +44,8 @@ class FakeKubeApi final : public KubeApi {
   KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                          const std::string& merge_patch) override;
   KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
+  KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name, const TlsSecret& secret,
+                                     DryRun dry_run) override;
   KubeResult<std::string> who_am_i() override;
   KubeResult<bool> may_i(const AccessQuestion& question) override;
 

@@ -89,6 +89,9 @@ class ScriptedApi : public KubeApi {
   KubeResult<TlsSecret> get_tls_secret(const std::string&, const std::string&) override {
     return error(Kind::kNotFound);
   }
+  KubeResult<void> create_tls_secret(const std::string&, const std::string&, const TlsSecret&, DryRun) override {
+    return error(Kind::kNotFound);
+  }
   KubeResult<std::string> who_am_i() override { return error(Kind::kNotFound); }
   KubeResult<bool> may_i(const AccessQuestion&) override { return error(Kind::kNotFound); }
 

@@ -47,6 +47,7 @@ TEST_CASE("A name cannot lead to another path") {
     CHECK(client->patch_csr_status(name, "{}").error().kind == Kind::kInvalid);
     CHECK(client->get_tls_secret(name, "x").error().kind == Kind::kInvalid);
     CHECK(client->get_tls_secret("x", name).error().kind == Kind::kInvalid);
+    CHECK(client->create_tls_secret(name, "x", {}, DryRun::kNo).error().kind == Kind::kInvalid);
   }
   CHECK(server.seen().size() == 1);
 }
@@ -155,6 +156,34 @@ TEST_CASE("A Secret of type kubernetes.io/tls is read, any other refused") {
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().message == error);
   }
+}
+
+TEST_CASE("A Secret of type kubernetes.io/tls is created whole or tried") {
+  FakeApiServer server(cluster().server, always(201, "{}"));
+  const auto client = connect(server.access(cluster().ca));
+  const TlsSecret secret{.tls_crt = "cert", .tls_key = "key", .ca_crt = "ca"};
+  CHECK(client->create_tls_secret("ns", "foo-ca", secret, DryRun::kYes).has_value());
+  CHECK(client->create_tls_secret("ns", "foo-ca", secret, DryRun::kNo).has_value());
+
+  const auto seen = server.seen();
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0].target == "/api/v1/namespaces/ns/secrets?fieldManager=signet&dryRun=All");
+  CHECK(seen[1].target == "/api/v1/namespaces/ns/secrets?fieldManager=signet");
+  for (const auto& request : seen) {
+    CHECK(request.method == "POST");
+    CHECK(request.header("Content-Type") == "application/json");
+    CHECK(request.body == R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"foo-ca","labels":)"
+                          R"({"app.kubernetes.io/managed-by":"signet"}},"type":"kubernetes.io/tls","data":)"
+                          R"({"tls.crt":"Y2VydA==","ca.crt":"Y2E=","tls.key":"a2V5"}})");
+  }
+}
+
+TEST_CASE("A Secret that is there already is a conflict") {
+  FakeApiServer server(cluster().server, always(409, R"({"message":"secrets \"foo-ca\" already exists"})"));
+  const auto created = connect(server.access(cluster().ca))->create_tls_secret("ns", "foo-ca", {}, DryRun::kNo);
+  REQUIRE_FALSE(created.has_value());
+  CHECK(created.error().kind == Kind::kConflict);
+  CHECK(created.error().message == "secrets \"foo-ca\" already exists");
 }
 
 TEST_CASE("The API server says who we are and what we may") {
