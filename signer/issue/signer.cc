@@ -6,7 +6,8 @@ namespace signet {
 
 Signer::Signer(SignerConfig config)
     : config_(std::move(config)),
-      queue_(config_.queue, [this](const CertificateSigningRequest& csr) { return reconcile_one(csr); }),
+      queue_(config_.queue,
+             [this](const CertificateSigningRequest& csr, auto since) { return reconcile_one(csr, since); }),
       watcher_(config_.api, config_.watch,
                {.on_event = [this](WatchEventType type, const CertificateSigningRequest& csr) { on_event(type, csr); },
                 .on_synced = [this] { synced_ = true; },
@@ -40,10 +41,10 @@ void Signer::on_event(WatchEventType type, const CertificateSigningRequest& csr)
   }
 }
 
-ReconcileResult Signer::reconcile_one(const CertificateSigningRequest& csr) {
+ReconcileResult Signer::reconcile_one(const CertificateSigningRequest& csr, SigningQueue::Clock::time_point since) {
   ReconcileResult result = with_context([&](const ReconcileContext& context) { return reconcile(csr, context); });
   if (!result.message.empty()) config_.on_problem("CertificateSigningRequest " + csr.name + ": " + result.message);
-  if (config_.on_result) config_.on_result(csr, result);
+  if (config_.on_result) config_.on_result(csr, result, SigningQueue::Clock::now() - since);
   return result;
 }
 

@@ -28,10 +28,12 @@ struct SignerConfig {
   std::string self = {};
   CsrWatcherOptions watch;
   SigningQueue::Options queue;
-  /// For the operator's log: attempts that failed and will be made again.
+  /// For the operator's log: attempts that failed and will be made again, and requests that were given Failed.
   std::function<void(const std::string& message)> on_problem;
-  /// Each time a request was looked at. Like on_problem called from many threads.
-  std::function<void(const CertificateSigningRequest&, const ReconcileResult&)> on_result;
+  /// Each time a request was looked at, `pending` after it came into the queue. Like on_problem called from many
+  /// threads.
+  std::function<void(const CertificateSigningRequest&, const ReconcileResult&, SigningQueue::Clock::duration pending)>
+      on_result;
 };
 
 /// Watches the requests of our signers and brings each to its end.
@@ -58,7 +60,8 @@ class Signer {
   /// Calls `work` with a ReconcileContext, whose policy and authorities stay as they are for as long.
   template <typename Work>
   auto with_context(const Work& work);
-  [[nodiscard]] ReconcileResult reconcile_one(const CertificateSigningRequest& csr);
+  [[nodiscard]] ReconcileResult reconcile_one(const CertificateSigningRequest& csr,
+                                              SigningQueue::Clock::time_point since);
   void on_event(WatchEventType type, const CertificateSigningRequest& csr);
 
   const SignerConfig config_;

@@ -17,6 +17,7 @@ void SigningQueue::add(const CertificateSigningRequest& csr) {
       items_
           .try_emplace(csr.name, Item{.next = {},
                                       .due = {},
+                                      .since = Clock::now(),
                                       .backoff = Backoff(options_.first_wait, options_.longest_wait, options_.random)})
           .first;
   Item& state = item->second;
@@ -81,6 +82,7 @@ void SigningQueue::take_back(Items::iterator item, CertificateSigningRequest csr
   if (state.gone && !state.unsettled) {
     items_.erase(item);
   } else if (state.next) {
+    if (!again) state.since = Clock::now();
     make_ready(item);
   } else if (again) {
     state.next = std::move(csr);
@@ -108,9 +110,10 @@ void SigningQueue::run() {
     item->second.working = true;
     CertificateSigningRequest csr = std::move(*item->second.next);
     item->second.next.reset();
+    const Clock::time_point since = item->second.since;
     ++working_;
     lock.unlock();
-    const ReconcileResult result = reconcile_(csr);
+    const ReconcileResult result = reconcile_(csr, since);
     lock.lock();
     --working_;
     item->second.working = false;

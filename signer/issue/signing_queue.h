@@ -28,8 +28,10 @@ class SigningQueue {
     Backoff::Duration longest_wait = std::chrono::seconds(60);
     Backoff::Random random;  ///< called by one thread at a time
   };
-  /// Called from all workers at once.
-  using Reconcile = std::function<ReconcileResult(const CertificateSigningRequest&)>;
+  using Clock = std::chrono::steady_clock;
+  /// Called from all workers at once. `since` is when the request came into the queue, which it leaves when it is
+  /// decided.
+  using Reconcile = std::function<ReconcileResult(const CertificateSigningRequest&, Clock::time_point since)>;
 
   SigningQueue(Options options, Reconcile reconcile);
   ~SigningQueue() { stop(); }
@@ -53,12 +55,11 @@ class SigningQueue {
   [[nodiscard]] Depth depth() const;
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   /// A name that waits, is worked on, or both. Ready names are in `ready_`, those with a time in `later_`.
   struct Item {
     std::optional<CertificateSigningRequest> next;
     std::optional<Clock::time_point> due;
+    Clock::time_point since;
     bool ready = false;
     bool working = false;
     bool gone = false;

@@ -72,7 +72,7 @@ class Door {
 TEST_CASE("of a request that changes while it is worked on the newest state comes next, and never two at once") {
   Journal journal;
   Door door;
-  SigningQueue queue(options(4), [&](const CertificateSigningRequest& csr) {
+  SigningQueue queue(options(4), [&](const CertificateSigningRequest& csr, auto) {
     journal.write(csr);
     door.pass();
     return done();
@@ -96,7 +96,7 @@ TEST_CASE("several requests are in work at once") {
   constexpr std::size_t kWorkers = 4;
   Journal journal;
   Door door;
-  SigningQueue queue(options(kWorkers), [&](const CertificateSigningRequest& csr) {
+  SigningQueue queue(options(kWorkers), [&](const CertificateSigningRequest& csr, auto) {
     journal.write(csr);
     door.pass();
     return done();
@@ -110,7 +110,7 @@ TEST_CASE("several requests are in work at once") {
 TEST_CASE("what could not be decided comes back until it is") {
   Journal journal;
   std::atomic<int> left = 5;
-  SigningQueue queue(options(2), [&](const CertificateSigningRequest& csr) {
+  SigningQueue queue(options(2), [&](const CertificateSigningRequest& csr, auto) {
     journal.write(csr);
     return --left > 0 ? again() : done();
   });
@@ -120,9 +120,29 @@ TEST_CASE("what could not be decided comes back until it is") {
   CHECK(journal.size() == 5);
 }
 
+TEST_CASE("a request keeps the time at which it came until it is decided") {
+  Journal journal;
+  std::vector<SigningQueue::Clock::time_point> since;
+  int left = 3;
+  SigningQueue queue(options(1), [&](const CertificateSigningRequest& csr, SigningQueue::Clock::time_point came) {
+    since.push_back(came);
+    journal.write(csr);
+    return --left > 0 ? again() : done();
+  });
+  const auto begin = SigningQueue::Clock::now();
+  queue.add(request("a"));
+  const auto end = SigningQueue::Clock::now();
+  journal.wait_for(3);
+  queue.stop();
+  REQUIRE(since.size() == 3);
+  CHECK((begin <= since[0] && since[0] <= end));
+  CHECK(since[1] == since[0]);
+  CHECK(since[2] == since[0]);
+}
+
 TEST_CASE("a request that waits for another try is tried at once when it changes and not when it comes unchanged") {
   Journal journal;
-  SigningQueue queue(options(1, std::chrono::hours(1)), [&](const CertificateSigningRequest& csr) {
+  SigningQueue queue(options(1, std::chrono::hours(1)), [&](const CertificateSigningRequest& csr, auto) {
     journal.write(csr);
     return csr.resource_version == "1" ? again() : done();
   });
@@ -139,7 +159,7 @@ TEST_CASE("a request that waits for another try is tried at once when it changes
 
 TEST_CASE("a request that is gone is forgotten, unless the end of its certificate is not known") {
   Journal journal;
-  SigningQueue queue(options(1, std::chrono::hours(1)), [&](const CertificateSigningRequest& csr) {
+  SigningQueue queue(options(1, std::chrono::hours(1)), [&](const CertificateSigningRequest& csr, auto) {
     journal.write(csr);
     if (csr.resource_version != "1") return done();
     return again(csr.name == "unsettled");
@@ -160,7 +180,7 @@ TEST_CASE("a request that is gone is forgotten, unless the end of its certificat
 TEST_CASE("a request that goes while it is worked on does not come back") {
   Journal journal;
   Door door;
-  SigningQueue queue(options(1), [&](const CertificateSigningRequest& csr) {
+  SigningQueue queue(options(1), [&](const CertificateSigningRequest& csr, auto) {
     journal.write(csr);
     if (csr.name == "a") door.pass();
     return csr.name == "a" ? again() : done();
@@ -179,7 +199,7 @@ TEST_CASE("stop waits for what is under way and for nothing else") {
   Journal journal;
   Door door;
   std::atomic<bool> finished = false;
-  SigningQueue queue(options(1), [&](const CertificateSigningRequest& csr) {
+  SigningQueue queue(options(1), [&](const CertificateSigningRequest& csr, auto) {
     journal.write(csr);
     door.pass();
     finished = true;
@@ -202,7 +222,7 @@ TEST_CASE("many threads add, remove and change, and no name is ever worked on tw
   std::atomic<bool> twice = false;
   std::atomic<int> count = 0;
   {
-    SigningQueue queue(options(6), [&](const CertificateSigningRequest& csr) {
+    SigningQueue queue(options(6), [&](const CertificateSigningRequest& csr, auto) {
       std::atomic<int>& mine = working[static_cast<std::size_t>(std::stoi(csr.name))];
       if (++mine != 1) twice = true;
       std::this_thread::yield();
@@ -271,7 +291,7 @@ TEST_CASE("a signer finds what waits in the list and brings all of it to its end
                  .queue = options(4),
                  .on_problem = [](const std::string&) {},
                  .on_result =
-                     [&](const CertificateSigningRequest& csr, const ReconcileResult& result) {
+                     [&](const CertificateSigningRequest& csr, const ReconcileResult& result, auto) {
                        if (result.outcome == Outcome::kPublished || result.outcome == Outcome::kFailed) {
                          ended.write(csr);
                        }
