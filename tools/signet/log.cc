@@ -29,6 +29,15 @@ std::string_view name_of(LogLevel level) {
 
 }  // namespace
 
+std::optional<LogLevel> log_level_named(std::string_view name) {
+  for (const LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
+    if (name_of(level) == name) {
+      return level;
+    }
+  }
+  return std::nullopt;
+}
+
 void set_log_level(LogLevel level) { least_level = level; }
 
 void log(LogLevel level, std::string_view message,

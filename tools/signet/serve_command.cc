@@ -6,6 +6,7 @@
 #include "tools/signet/command.h"
 #include "tools/signet/command_line.h"
 #include "tools/signet/input_file.h"
+#include "tools/signet/log.h"
 #include "tools/signet/server.h"
 
 namespace signet {
@@ -32,6 +33,8 @@ po::options_description options_of_serve() {
   text("kubeconfig", "FILE", "how to reach the API server; absent: the pod's service account");
   options.add_options()("listen", po::value<std::string>()->default_value("0.0.0.0:8443")->value_name("ADDRESS:PORT"),
                         "where /validate, /mutate, /livez and /readyz are served over TLS");
+  text("metrics-listen", "ADDRESS:PORT",
+       "where /metrics is served over plain HTTP, to whoever reaches it; absent: nowhere");
   text("tls-cert", "FILE", "PEM of the serving certificate, leaf first");
   text("tls-key", "FILE", "PEM of its private key");
   text("ca-dir", "DIR", "CAs as DIR/<signer>/{tls.crt,tls.key,ca.crt}; role webhook reads no keys");
@@ -41,6 +44,8 @@ po::options_description options_of_serve() {
                         "the issuance log, durable before a certificate leaves; - for standard output");
   options.add_options()("review-log", po::value<std::string>()->default_value("-")->value_name("FILE"),
                         "what was asked and answered; - for standard output");
+  options.add_options()("log-level", po::value<std::string>()->default_value("info")->value_name("LEVEL"),
+                        "the least that is logged on standard error: debug, info, warning or error");
   return options;
 }
 
@@ -90,6 +95,11 @@ int serve_command(const Arguments& arguments) {
   } else {
     complain(role.error());
   }
+  if (const auto level = log_level_named(line->text("log-level"))) {
+    set_log_level(*level);
+  } else {
+    complain("--log-level must be debug, info, warning or error, not \"" + line->text("log-level") + "\"");
+  }
   config.policy = read_policy_or_complain(line->text("policy"));
   problems += config.policy == nullptr ? 1 : 0;
   if (const auto access = access_of(*line)) {
@@ -111,6 +121,7 @@ int serve_command(const Arguments& arguments) {
     }
   }
   config.listen = line->text("listen");
+  config.metrics_listen = line->text("metrics-listen");
   config.ca_dir = line->text("ca-dir");
   config.ca_namespace = line->text("ca-namespace");
   config.audit_log = line->text("audit-log");

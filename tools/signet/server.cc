@@ -5,6 +5,7 @@
 #include <csignal>
 #include <ctime>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -17,7 +18,10 @@
 #include "signer/trust/trust_store.h"
 #include "tools/signet/access_check.h"
 #include "tools/signet/command.h"
+#include "tools/signet/counted_audit_log.h"
 #include "tools/signet/log.h"
+#include "tools/signet/metrics.h"
+#include "tools/signet/metrics_server.h"
 #include "webhook/webhook_endpoints.h"
 
 namespace signet {
@@ -96,17 +100,20 @@ enum class Attempt { kDone, kRetry, kHopeless };
 // The parts of a running server. They are destroyed in the reverse of their order: what is used outlives its user.
 class Server {
  public:
-  explicit Server(ServerConfig config) : config_(std::move(config)) {}
+  explicit Server(ServerConfig config)
+      : config_(std::move(config)), metrics_(*config_.policy, std::chrono::system_clock::now()) {}
 
   int run();
 
  private:
   [[nodiscard]] std::vector<ReadinessCheck> readiness() const;
+  [[nodiscard]] MetricReadings readings() const;
 
   // Parts that need no API server; false after the problems were told.
   bool open_logs();
   bool load_directory();
   bool start_front();
+  bool start_metrics();
 
   // Parts that do.
   Attempt introduce();
@@ -126,15 +133,18 @@ class Server {
   const ServerConfig config_;
   const TerminationSignals signals_;
   Readiness readiness_;
+  Metrics metrics_;
   std::atomic<std::shared_ptr<const std::string>> self_{std::make_shared<const std::string>()};
   std::unique_ptr<KubeApi> api_;
   std::unique_ptr<IssuanceLog> issuance_log_;
+  std::optional<CountedAuditLog> counted_issuance_log_;
   std::unique_ptr<ReviewLog> review_log_;
   std::shared_ptr<const CaStore> authorities_;
   std::atomic<std::shared_ptr<const TrustStore>> issuers_;
   std::unique_ptr<Signer> signer_;
   std::atomic<bool> is_signing_ = false;  ///< signer_ is there to stay
   std::unique_ptr<HttpsFront> front_;
+  std::unique_ptr<MetricsServer> metrics_server_;
 };
 
 bool Server::open_logs() {
@@ -143,6 +153,7 @@ bool Server::open_logs() {
   if (config_.role.signer) {
     if (auto opened = IssuanceLog::open(config_.audit_log, clock)) {
       issuance_log_ = *std::move(opened);
+      counted_issuance_log_.emplace(*issuance_log_, metrics_);
     } else {
       problems.push_back("--audit-log: " + opened.error());
     }
@@ -184,7 +195,11 @@ bool Server::start_front() {
   WebhookWiring wiring{.policy = [this] { return config_.policy; },
                        .issuers = [this] { return issuers_.load(); },
                        .self = [this] { return *self_.load(); },
-                       .record = [this](const AuditRecord& record) { review_log_->record(record); },
+                       .record =
+                           [this](const AuditRecord& record) {
+                             metrics_.count_review(record);
+                             review_log_->record(record);
+                           },
                        .readiness = [this] { return readiness(); }};
   auto front =
       HttpsFront::start(config_.listen, config_.tls, {}, config_.role.webhook ? webhook_routes() : health_routes(),
@@ -194,6 +209,16 @@ bool Server::start_front() {
   }
   front_ = *std::move(front);
   log(LogLevel::kInfo, "listening", {{"address", config_.listen}, {"port", std::to_string(front_->port())}});
+  return true;
+}
+
+bool Server::start_metrics() {
+  auto server = MetricsServer::start(config_.metrics_listen, {}, [this] { return metrics_.text(readings()); });
+  if (!server) {
+    return hopeless({"--metrics-listen: " + server.error()});
+  }
+  metrics_server_ = *std::move(server);
+  log(LogLevel::kInfo, "serving metrics", {{"port", std::to_string(metrics_server_->port())}});
   return true;
 }
 
@@ -254,7 +279,7 @@ void Server::start_signer() {
   watch.random = random_fraction;
   signer_ = std::make_unique<Signer>(SignerConfig{
       .api = *api_,
-      .audit = *issuance_log_,
+      .audit = *counted_issuance_log_,
       .policy = [this] { return config_.policy; },
       .authorities = [this] { return authorities_; },
       .now = now_seconds,
@@ -262,7 +287,13 @@ void Server::start_signer() {
       .watch = std::move(watch),
       .queue = {.random = random_fraction},
       .on_problem = [](const std::string& message) { log(LogLevel::kWarning, message); },
-      .on_result = {},
+      .on_result =
+          [this](const CertificateSigningRequest& csr, const ReconcileResult& result, auto pending) {
+            metrics_.count_reconcile(csr.spec.signer_name, result, pending);
+            if (result.outcome == ReconcileResult::Outcome::kPublished) {
+              log(LogLevel::kDebug, "published a certificate", {{"csr", csr.name}, {"signer", csr.spec.signer_name}});
+            }
+          },
   });
   is_signing_ = true;
   log(LogLevel::kInfo, "signing", {{"policy", config_.policy->digest()}});
@@ -290,6 +321,27 @@ std::vector<ReadinessCheck> Server::readiness() const {
   return checks;
 }
 
+MetricReadings Server::readings() const {
+  MetricReadings readings;
+  if (is_signing_) {
+    readings.signing = MetricReadings::Signing{.queue = signer_->depth(),
+                                               .watch_age = CsrWatcher::Clock::now() - signer_->last_activity(),
+                                               .unsettled = signer_->unsettled()};
+  }
+  if (front_ != nullptr) {
+    readings.connections = front_->counts();
+  }
+  if (review_log_ != nullptr) {
+    readings.reviews_dropped = review_log_->dropped();
+  }
+  if (const std::shared_ptr<const TrustStore> issuers = issuers_.load()) {
+    for (const auto& [signer, chain] : issuers->chains()) {
+      readings.ca_not_after.emplace(signer, chain.not_after());
+    }
+  }
+  return readings;
+}
+
 int Server::run() {
   auto client = HttpKubeClient::create(config_.access);
   if (!client) {
@@ -298,7 +350,7 @@ int Server::run() {
   }
   api_ = *std::move(client);
   if (!open_logs() || (!config_.ca_dir.empty() && !load_directory()) ||
-      (!config_.tls.key_pem.empty() && !start_front())) {
+      (!config_.tls.key_pem.empty() && !start_front()) || (!config_.metrics_listen.empty() && !start_metrics())) {
     return kExitUsage;
   }
   std::vector<Attempt (Server::*)()> steps = {&Server::introduce};

@@ -18,12 +18,13 @@ struct ServerConfig {
   ServerRole role;
   std::shared_ptr<const Policy> policy;
   ClusterAccess access;
-  std::string listen;        ///< "ADDRESS:PORT"
-  TlsIdentity tls;           ///< empty: nothing is served; only without the webhook's role
-  std::string ca_dir;        ///< either this
-  std::string ca_namespace;  ///< or this
-  std::string audit_log;     ///< path, or "-"
-  std::string review_log;    ///< path, or "-"
+  std::string listen;          ///< "ADDRESS:PORT"
+  TlsIdentity tls;             ///< empty: nothing is served; only without the webhook's role
+  std::string ca_dir;          ///< either this
+  std::string ca_namespace;    ///< or this
+  std::string audit_log;       ///< path, or "-"
+  std::string review_log;      ///< path, or "-"
+  std::string metrics_listen;  ///< "ADDRESS:PORT"; empty: no metrics are served
 };
 
 /// Serves until SIGTERM or SIGINT and then drains: exit code 0. What cannot work as configured (a file, a CA, a

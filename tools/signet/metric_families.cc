@@ -1,0 +1,91 @@
+#include "tools/signet/metric_families.h"
+
+#include <string>
+#include <utility>
+
+namespace signet {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+MetricFamily family(MetricType type, std::string name, std::string help) {
+  return {.name = std::move(name), .help = std::move(help), .type = type, .metric = {}};
+}
+
+void add(MetricFamily& family, std::vector<ClientMetric::Label> labels, double value) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  (family.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+  family.metric.push_back(std::move(metric));
+}
+
+void add_signing(std::vector<MetricFamily>& families, const MetricReadings::Signing& signing) {
+  MetricFamily queue =
+      family(MetricType::Gauge, "signet_queue_depth", "Requests that wait for the signer or are in work.");
+  add(queue, {{"state", "waiting"}}, static_cast<double>(signing.queue.waiting));
+  add(queue, {{"state", "working"}}, static_cast<double>(signing.queue.working));
+  families.push_back(std::move(queue));
+
+  MetricFamily age = family(MetricType::Gauge, "signet_watch_age_seconds",
+                            "Time since the API server was last heard of on the watch that is silent longest.");
+  add(age, {}, signing.watch_age.count());
+  families.push_back(std::move(age));
+
+  MetricFamily unsettled = family(MetricType::Gauge, "signet_certificates_unsettled",
+                                  "Certificates of which it is not known whether they were published.");
+  add(unsettled, {}, static_cast<double>(signing.unsettled));
+  families.push_back(std::move(unsettled));
+}
+
+void add_connections(std::vector<MetricFamily>& families, const FrontCounts& counts) {
+  MetricFamily now = family(MetricType::Gauge, "signet_connections", "Connections to the webhook's port, by state.");
+  for (const auto& [state, count] : {std::pair("handshaking", counts.handshaking), std::pair("idle", counts.idle),
+                                     std::pair("reading", counts.reading), std::pair("writing", counts.writing),
+                                     std::pair("lingering", counts.lingering)}) {
+    add(now, {{"state", state}}, static_cast<double>(count));
+  }
+  families.push_back(std::move(now));
+
+  MetricFamily total = family(MetricType::Counter, "signet_connections_total",
+                              "Connections accepted, not accepted for an error, and of the accepted ones those closed "
+                              "to make room or because they were too slow.");
+  for (const auto& [outcome, count] :
+       {std::pair("accepted", counts.accepted), std::pair("accept_failed", counts.accept_failures),
+        std::pair("closed_for_room", counts.closed_for_room), std::pair("expired", counts.expired)}) {
+    add(total, {{"outcome", outcome}}, static_cast<double>(count));
+  }
+  families.push_back(std::move(total));
+}
+
+}  // namespace
+
+std::vector<MetricFamily> families_of(const MetricReadings& readings, const IssuanceRecords& issuance) {
+  std::vector<MetricFamily> families;
+  if (readings.signing) {
+    add_signing(families, *readings.signing);
+  }
+  if (readings.connections) {
+    add_connections(families, *readings.connections);
+  }
+  MetricFamily records = family(MetricType::Counter, "signet_audit_records_total",
+                                "Records of the issuance log that were written or could not be, and reviews that no "
+                                "line of the review log tells of.");
+  add(records, {{"log", "issuance"}, {"result", "written"}}, issuance.written);
+  add(records, {{"log", "issuance"}, {"result", "failed"}}, issuance.failed);
+  if (readings.reviews_dropped) {
+    add(records, {{"log", "reviews"}, {"result", "dropped"}}, static_cast<double>(*readings.reviews_dropped));
+  }
+  families.push_back(std::move(records));
+
+  MetricFamily expiry = family(MetricType::Gauge, "signet_ca_not_after_timestamp_seconds",
+                               "When the first certificate of a signer's chain expires, in seconds since 1970.");
+  for (const auto& [signer, not_after] : readings.ca_not_after) {
+    add(expiry, {{"signer", signer}}, static_cast<double>(not_after.time_since_epoch().count()));
+  }
+  families.push_back(std::move(expiry));
+  return families;
+}
+
+}  // namespace signet
