@@ -16,6 +16,7 @@ using Arguments = std::vector<std::string>;
 [[nodiscard]] int serve_command(const Arguments& arguments);
 [[nodiscard]] int review_command(const Arguments& arguments);
 [[nodiscard]] int policy_command(const Arguments& arguments);
+[[nodiscard]] int ca_command(const Arguments& arguments);
 [[nodiscard]] int render_command(const Arguments& arguments);
 
 }  // namespace signet

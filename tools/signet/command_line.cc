@@ -35,6 +35,10 @@ std::string CommandLine::text(const std::string& option) const {
   return has(option) ? values_[option].as<std::string>() : std::string();
 }
 
+std::vector<std::string> CommandLine::texts(const std::string& option) const {
+  return has(option) ? values_[option].as<std::vector<std::string>>() : std::vector<std::string>();
+}
+
 int usage_error(const std::string& message) {
   std::cerr << "signet: " << message << "\n";
   return kExitUsage;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "tools/signet/command.h"
 
@@ -23,6 +24,8 @@ class CommandLine {
   [[nodiscard]] bool has(const std::string& option) const { return values_.count(option) > 0; }
   /// Empty when the option was not given and has no default.
   [[nodiscard]] std::string text(const std::string& option) const;
+  /// Of an option that may be given more than once: every value, in order.
+  [[nodiscard]] std::vector<std::string> texts(const std::string& option) const;
 
  private:
   boost::program_options::variables_map values_;

@@ -16,6 +16,7 @@ constexpr Command kCommands[] = {
     {"serve", "the admission webhook and the signer", signet::serve_command},
     {"review", "answer one AdmissionReview from standard input", signet::review_command},
     {"policy", "check a policy file", signet::policy_command},
+    {"ca", "make CAs for a policy's signers, print their roots", signet::ca_command},
     {"render", "print the manifests that register the webhook", signet::render_command},
 };
 

@@ -1,8 +1,7 @@
-#include <cstdlib>
 #include <iostream>
 
 #include "signer/kube/bounded_file.h"
-#include "signer/kube/kubeconfig.h"
+#include "tools/signet/cluster_access.h"
 #include "tools/signet/command.h"
 #include "tools/signet/command_line.h"
 #include "tools/signet/input_file.h"
@@ -16,11 +15,6 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr std::size_t kMaxPemBytes = 1U << 20U;
-
-std::string environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 po::options_description options_of_serve() {
   po::options_description options("Options");
@@ -62,17 +56,6 @@ tl::expected<ServerRole, std::string> role_named(const std::string& name) {
   return tl::unexpected("--role must be all, webhook or signer, not \"" + name + "\"");
 }
 
-tl::expected<ClusterAccess, std::string> access_of(const CommandLine& line) {
-  if (line.has("kubeconfig")) {
-    return load_kubeconfig(line.text("kubeconfig"));
-  }
-  InClusterEnvironment pod;
-  pod.host = environment("KUBERNETES_SERVICE_HOST");
-  pod.port = environment("KUBERNETES_SERVICE_PORT");
-  return in_cluster_access(pod).map_error(
-      [](const std::string& error) { return "no --kubeconfig, and not in a pod: " + error; });
-}
-
 }  // namespace
 
 int serve_command(const Arguments& arguments) {
@@ -102,7 +85,7 @@ int serve_command(const Arguments& arguments) {
   }
   config.policy = read_policy_or_complain(line->text("policy"));
   problems += config.policy == nullptr ? 1 : 0;
-  if (const auto access = access_of(*line)) {
+  if (const auto access = cluster_access(line->text("kubeconfig"))) {
     config.access = *access;
   } else {
     complain(access.error());

@@ -1,0 +1,271 @@
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "policy/duration.h"
+#include "signer/issue/ca_creation.h"
+#include "signer/kube/json_writer.h"
+#include "signer/kube/kube_client.h"
+#include "signer/kube/rfc3339.h"
+#include "signer/trust/trust_store.h"
+#include "tools/signet/cluster_access.h"
+#include "tools/signet/command.h"
+#include "tools/signet/command_line.h"
+#include "tools/signet/input_file.h"
+
+namespace signet {
+
+namespace po = boost::program_options;
+
+namespace {
+
+constexpr const char* kInitUsage =
+    "signet ca init --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]\n\n"
+    "Makes a self-signed CA for each signer: a key, and a certificate that is its own root. Nothing is ever replaced:\n"
+    "if one of the signers has a CA already, or a part of one, none is made.\n"
+    "Exit codes: 0 made, 1 something is there already and nothing was changed, 2 usage or input error, or a failure";
+constexpr const char* kRootsUsage =
+    "signet ca roots --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]\n\n"
+    "Prints the root that each signer's certificates lead to: what clients are to trust. No key is needed for it.\n"
+    "Exit codes: 0 printed, 2 usage or input error";
+
+// One that lives for less is over before a mesh is set up with it.
+constexpr std::chrono::hours kMinLifetime{1};
+
+po::options_description common_options() {
+  po::options_description options("Options");
+  options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"), "whose signers are meant");
+  options.add_options()("ca-dir", po::value<std::string>()->value_name("DIR"),
+                        "CAs as DIR/<signer>/{tls.crt,tls.key,ca.crt}");
+  options.add_options()("ca-namespace", po::value<std::string>()->value_name("NAMESPACE"),
+                        "CAs as kubernetes.io/tls Secrets, <signer>-ca unless the policy says otherwise");
+  options.add_options()("kubeconfig", po::value<std::string>()->value_name("FILE"),
+                        "with --ca-namespace: how to reach the API server; absent: the pod's service account");
+  options.add_options()("signer", po::value<std::vector<std::string>>()->composing()->value_name("NAME"),
+                        "this signer alone, without its domain; may be repeated. Absent: all of the policy's");
+  return options;
+}
+
+// Which CAs are meant, and where they are: in `directory`, or in `name_space` behind `api`.
+struct CaPlace {
+  std::shared_ptr<const Policy> policy;
+  std::vector<std::string> signers;
+  std::string directory;
+  std::string name_space;
+  std::unique_ptr<KubeApi> api;
+
+  [[nodiscard]] std::string of(const std::string& signer) const {
+    return api == nullptr ? directory + "/" + signer : "Secret " + name_space + "/" + policy->secret_name(signer);
+  }
+};
+
+int complain_of_all(const std::vector<std::string>& problems, int exit_code) {
+  for (const std::string& problem : problems) {
+    static_cast<void>(usage_error(problem));
+  }
+  return exit_code;
+}
+
+// The signers named, each once; all if none is. An error lists those that the policy does not have.
+tl::expected<std::vector<std::string>, std::vector<std::string>> signers_named(const Policy& policy,
+                                                                               std::vector<std::string> names) {
+  if (names.empty()) {
+    return policy.signers();
+  }
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  std::vector<std::string> problems;
+  for (const std::string& name : names) {
+    if (!std::ranges::binary_search(policy.signers(), name)) {
+      problems.push_back("--signer: no tenant of the policy has signer \"" + name + "\"");
+    }
+  }
+  if (!problems.empty()) {
+    return tl::unexpected(std::move(problems));
+  }
+  return names;
+}
+
+// An error is the exit code, after everything was told.
+tl::expected<CaPlace, int> place_of(const CommandLine& line) {
+  CaPlace place;
+  place.directory = line.text("ca-dir");
+  place.name_space = line.text("ca-namespace");
+  if (place.directory.empty() == place.name_space.empty()) {
+    return tl::unexpected(usage_error("exactly one of --ca-dir and --ca-namespace is needed"));
+  }
+  if (line.has("kubeconfig") && place.name_space.empty()) {
+    return tl::unexpected(usage_error("--kubeconfig goes with --ca-namespace"));
+  }
+  place.policy = read_policy_or_complain(line.text("policy"));
+  if (place.policy == nullptr) {
+    return tl::unexpected(kExitUsage);
+  }
+  auto signers = signers_named(*place.policy, line.texts("signer"));
+  if (!signers) {
+    return tl::unexpected(complain_of_all(signers.error(), kExitUsage));
+  }
+  place.signers = *std::move(signers);
+  if (!place.name_space.empty()) {
+    auto client = cluster_access(line.text("kubeconfig")).and_then(HttpKubeClient::create);
+    if (!client) {
+      return tl::unexpected(usage_error(client.error()));
+    }
+    place.api = *std::move(client);
+  }
+  return place;
+}
+
+tl::expected<CaProfile, std::string> profile_of(const CommandLine& line) {
+  const std::optional<KeyType> key = key_type_named(line.text("key"));
+  if (!key) {
+    std::string known;
+    for (const KeyType type : kKeyTypes) {
+      known += (known.empty() ? "" : ", ") + std::string(to_string(type));
+    }
+    return tl::unexpected("--key must be one of " + known + ", not \"" + line.text("key") + "\"");
+  }
+  const std::optional<std::chrono::seconds> lifetime = parse_duration(line.text("validity"));
+  if (!lifetime || *lifetime < kMinLifetime) {
+    return tl::unexpected("--validity must be a duration such as 87600h, " + to_string(kMinLifetime) +
+                          " or more, not \"" + line.text("validity") + "\"");
+  }
+  return CaProfile{.key = *key, .lifetime = *lifetime};
+}
+
+std::map<std::string, std::string> secret_names(const CaPlace& place) {
+  std::map<std::string, std::string> names;
+  for (const std::string& signer : place.signers) {
+    names.emplace(signer, place.policy->secret_name(signer));
+  }
+  return names;
+}
+
+int init(const Arguments& arguments) {
+  po::options_description options = common_options();
+  options.add_options()("key", po::value<std::string>()->default_value("ECDSA-P256")->value_name("TYPE"),
+                        "as policies name it: ECDSA-P256, ECDSA-P384, RSA-2048, RSA-3072, RSA-4096");
+  options.add_options()("validity", po::value<std::string>()->default_value("87600h")->value_name("DURATION"),
+                        "how long the CAs are valid");
+  const auto line = CommandLine::parse(kInitUsage, options, arguments);
+  if (!line) {
+    return line.error();
+  }
+  const auto profile = profile_of(*line);
+  if (!profile) {
+    return usage_error(profile.error());
+  }
+  const auto place = place_of(*line);
+  if (!place) {
+    return place.error();
+  }
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto created = place->api == nullptr
+                           ? create_cas_in_directory(place->directory, place->signers, *profile, now)
+                           : create_cas_in_secrets(*place->api, place->name_space, secret_names(*place), *profile, now);
+  if (!created) {
+    if (!created.error().only_existing) {
+      return complain_of_all(created.error().problems, kExitUsage);
+    }
+    complain_of_all(created.error().problems, kExitNo);
+    std::cerr << "signet: nothing was changed; --signer makes the CA of a signer that has none\n";
+    return kExitNo;
+  }
+  for (const std::string& signer : place->signers) {
+    std::cout << signer << ": " << place->of(signer) << ", " << to_string(profile->key) << ", valid until "
+              << to_rfc3339(now + profile->lifetime) << "\n";
+  }
+  return kExitYes;
+}
+
+tl::expected<TrustStore, std::vector<std::string>> trust_of(const CaPlace& place) {
+  if (place.api == nullptr) {
+    return TrustStore::load_from_directory(place.directory, place.signers);
+  }
+  TrustStore::Chains chains;
+  std::vector<std::string> problems;
+  for (const std::string& signer : place.signers) {
+    const std::string where = "signer \"" + signer + "\": " + place.of(signer) + ": ";
+    const auto secret = place.api->get_tls_secret(place.name_space, place.policy->secret_name(signer));
+    if (!secret) {
+      problems.push_back(where + secret.error().message);
+    } else if (auto chain = IssuerChain::parse(secret->tls_crt, secret->ca_crt)) {
+      chains.emplace(signer, *std::move(chain));
+    } else {
+      problems.push_back(where + chain.error());
+    }
+  }
+  if (!problems.empty()) {
+    return tl::unexpected(std::move(problems));
+  }
+  return TrustStore(std::move(chains));
+}
+
+std::string roots_as_json(const Policy& policy, const TrustStore& trust) {
+  JsonWriter json;
+  json.begin_array();
+  for (const auto& [signer, chain] : trust.chains()) {
+    json.begin_object().key("signer").string(signer).key("signerName").string(policy.signer_name(signer));
+    json.key("pem").string(chain.root_pem()).key("sha256").string(chain.root_sha256());
+    json.key("notAfter").string(to_rfc3339(not_after(chain.path().back()))).end_object();
+  }
+  return json.end_array().take() + "\n";
+}
+
+std::string roots_as_pem(const Policy& policy, const TrustStore& trust) {
+  std::string text;
+  for (const auto& [signer, chain] : trust.chains()) {
+    text += "# " + policy.signer_name(signer) + "\n" + chain.root_pem();
+  }
+  return text;
+}
+
+int roots(const Arguments& arguments) {
+  po::options_description options = common_options();
+  options.add_options()("output", po::value<std::string>()->default_value("pem")->value_name("FORMAT"),
+                        "pem, each root after a comment with its signerName, or json");
+  const auto line = CommandLine::parse(kRootsUsage, options, arguments);
+  if (!line) {
+    return line.error();
+  }
+  const std::string output = line->text("output");
+  if (output != "pem" && output != "json") {
+    return usage_error("--output must be pem or json, not \"" + output + "\"");
+  }
+  const auto place = place_of(*line);
+  if (!place) {
+    return place.error();
+  }
+  const auto trust = trust_of(*place);
+  if (!trust) {
+    return complain_of_all(trust.error(), kExitUsage);
+  }
+  if (const auto problems = trust->isolation_problems(); !problems.empty()) {
+    return complain_of_all(problems, kExitUsage);
+  }
+  std::cout << (output == "json" ? roots_as_json(*place->policy, *trust) : roots_as_pem(*place->policy, *trust));
+  return kExitYes;
+}
+
+}  // namespace
+
+int ca_command(const Arguments& arguments) {
+  const std::string which = arguments.empty() ? "" : arguments[0];
+  if (which == "init") {
+    return init({arguments.begin() + 1, arguments.end()});
+  }
+  if (which == "roots") {
+    return roots({arguments.begin() + 1, arguments.end()});
+  }
+  const std::string usage =
+      "Usage: signet ca init|roots --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]";
+  if (which == "--help" || which == "-h") {
+    std::cout << usage << "\n`signet ca init --help` and `signet ca roots --help` tell the options of each.\n";
+    return kExitYes;
+  }
+  return usage_error("ca: which of: init, roots\n" + usage);
+}
+
+}  // namespace signet
