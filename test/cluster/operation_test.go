@@ -75,6 +75,14 @@ func TestRestartSignsWhatWaited(t *testing.T) {
 	}
 }
 
+func TestSigtermRightAfterTheStartEndsInOrder(t *testing.T) {
+	for _, role := range []string{"signer", "webhook", "all"} {
+		for range 5 {
+			stop(t, serve(t, role))
+		}
+	}
+}
+
 func TestAnAPIServerThatGoesAwayIsFoundAgain(t *testing.T) {
 	serve(t, "signer")
 	await(t, approve(t, create(t, lab.Workload(signerFoo, "foo", "before"))), lab.HasCertificate)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -44,6 +45,8 @@ type Signet struct {
 	Policy  string // file
 	Dir     string // CA folders, certificates, kubeconfig
 	Records string // audit and process logs: the same folder, unless set otherwise
+	// Arguments of `signet serve` beside those that its role needs.
+	Arguments []string
 
 	binary     string
 	account    *Account
@@ -119,36 +122,46 @@ func (s *Signet) Launch(role string) (*Process, error) {
 		args = append(args, "--review-log", s.ReviewLog(), "--listen", fmt.Sprintf("127.0.0.1:%d", s.port),
 			"--tls-cert", s.in("serving.crt"), "--tls-key", s.in("serving.key"))
 	}
-	return StartProcess("signet-"+role, s.Records, s.binary, args...)
+	return StartProcess("signet-"+role, s.Records, s.binary, append(args, s.Arguments...)...)
 }
 
-// Serve starts the role and returns when it says that it is ready. A signer listens nowhere: wait for what it does.
+// Serve starts the role and returns when it says that it is ready: on /readyz, or in its log where it listens nowhere.
 func (s *Signet) Serve(role string) (*Process, error) {
 	process, err := s.Launch(role)
-	if err != nil || role == "signer" {
-		return process, err
+	if err != nil {
+		return nil, err
 	}
+	ready := s.answersReady
+	if role == "signer" {
+		ready = func() error {
+			if !strings.Contains(process.Output(), `"message":"signing"`) {
+				return errors.New("not signing yet")
+			}
+			return nil
+		}
+	}
+	if err := process.waitUntil(30*time.Second, ready); err != nil {
+		return nil, errors.Join(err, process.Stop(time.Second))
+	}
+	return process, nil
+}
+
+func (s *Signet) answersReady() error {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.serving.Certificate)
 	client := &http.Client{
 		Timeout:   5 * time.Second,
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true},
 	}
-	err = process.waitUntil(30*time.Second, func() error {
-		response, err := client.Get(fmt.Sprintf("https://127.0.0.1:%d/readyz", s.port))
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
-			return fmt.Errorf("/readyz: %s: %s", response.Status, body)
-		}
-		return nil
-	})
+	response, err := client.Get(fmt.Sprintf("https://127.0.0.1:%d/readyz", s.port))
 	if err != nil {
-		return nil, errors.Join(err, process.Stop(time.Second))
+		return err
 	}
-	return process, nil
+	defer response.Body.Close()
+	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
+		return fmt.Errorf("/readyz: %s: %s", response.Status, body)
+	}
+	return nil
 }
 
 // Register applies what `signet render webhooks` prints, as an administrator does. The API server takes a moment to hear of
