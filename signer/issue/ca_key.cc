@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "signer/kube/bounded_file.h"
+#include "signer/kube/wipe_secret.h"
 
 namespace signet {
 namespace {

@@ -7,7 +7,6 @@
 #include <tl/expected.hpp>
 
 #include "signer/csr/openssl_ptr.h"
-#include "signer/kube/wipe_secret.h"
 
 namespace signet {
 

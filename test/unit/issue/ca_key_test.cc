@@ -80,9 +80,3 @@ TEST_CASE("a key is read from a file and an error names it") {
   folder.write("foo", "large", std::string(1'000'000, 'x'));
   CHECK(CaKey::load(place + "large").error() == place + "large: larger than 16384 bytes");
 }
-
-TEST_CASE("a secret that was wiped is empty") {
-  std::string secret = "secret";
-  wipe_secret(secret);
-  CHECK(secret.empty());
-}
