@@ -16,7 +16,7 @@ struct AuditRecord {
   enum class Event {
     kReview,     ///< an admission review was answered
     kIssued,     ///< a certificate was signed and has not left yet
-    kPublished,  ///< … and stands in the request's status
+    kPublished,  ///< … and stands in the request's status, or may have stood there: then `message` says so
     kDiscarded,  ///< … and never will: the write was refused
     kRefused,    ///< the signer wrote Failed
   };

@@ -27,7 +27,8 @@ ReconcileResult ended(Outcome outcome, std::string message = {}) {
 struct Ending {
   enum class Kind {
     kPublished,
-    kOvertaken,  // the object is another by now, or gone: the write was not, and never will be, applied
+    kOvertaken,  // the object is another by now: the write was not, and never will be, applied
+    kGone,       // the object that was written to is no more: the write never will be applied, but may have been
     kRefused,    // the API server will not have it
     kUnknown,
   };
@@ -57,7 +58,7 @@ bool is_refusal(const KubeError& error) {
 
 // The end of `entry` as `object`, read after the certificate was sent, shows it.
 Ending ending_in(const Entry& entry, const CertificateSigningRequest& object, const std::string& why) {
-  if (object.uid != entry.csr.uid) return {Ending::Kind::kOvertaken, why + "; another request has its name", {}};
+  if (object.uid != entry.csr.uid) return {Ending::Kind::kGone, why + "; another request has its name", {}};
   if (object.status.certificate == entry.chain_pem) return {Ending::Kind::kPublished, {}, {}};
   if (!object.status.certificate.empty()) {
     return {Ending::Kind::kOvertaken, why + "; another certificate was written", {}};
@@ -72,7 +73,7 @@ Ending read_back(const Entry& entry, KubeApi& api, const std::string& why) {
   const auto object = api.get_csr(entry.csr.name);
   if (object) return ending_in(entry, *object, why);
   const KubeError& error = object.error();
-  if (error.kind == KubeError::Kind::kNotFound) return {Ending::Kind::kOvertaken, why + "; the request is gone", {}};
+  if (error.kind == KubeError::Kind::kNotFound) return {Ending::Kind::kGone, why + "; the request is gone", {}};
   return {Ending::Kind::kUnknown, why + "; reading it back: " + error.message, error.retry_after};
 }
 
@@ -84,7 +85,11 @@ Ending send(const Entry& entry, KubeApi& api, bool first) {
   const KubeError& error = sent.error();
   const std::string why = "status.certificate: " + error.message;
   if (!is_refusal(error)) return {Ending::Kind::kUnknown, why, error.retry_after};
-  if (error.kind == KubeError::Kind::kConflict || !first) return read_back(entry, api, why);
+  if (error.kind == KubeError::Kind::kConflict || !first) {
+    Ending ending = read_back(entry, api, why);
+    if (ending.kind == Ending::Kind::kGone && first) ending.kind = Ending::Kind::kOvertaken;
+    return ending;
+  }
   if (error.kind == KubeError::Kind::kNotFound) return {Ending::Kind::kOvertaken, why, {}};
   return {Ending::Kind::kRefused, why, error.retry_after};
 }
@@ -96,6 +101,12 @@ std::optional<ReconcileResult> conclude(Entry entry, const Ending& ending, const
       entry.record.event = AuditRecord::Event::kPublished;
       context.audit.append_eventually(entry.record);
       return ended(Outcome::kPublished);
+    case Ending::Kind::kGone:
+      // Whoever watched the request may have read the certificate. The log must not leave out one that is in use.
+      entry.record.event = AuditRecord::Event::kPublished;
+      entry.record.message = "presumed to be published: " + ending.why;
+      context.audit.append_eventually(entry.record);
+      return std::nullopt;
     case Ending::Kind::kOvertaken:
     case Ending::Kind::kRefused:
       entry.record.event = AuditRecord::Event::kDiscarded;

@@ -69,8 +69,9 @@ struct ReconcileResult {
 /// made durable, and only then is the certificate written, under the condition that the object is still the one that
 /// was judged (uid and resourceVersion); then the log is told `published`, or `discarded` with the reason. One that was
 /// changed meanwhile is read again and judged anew, a few times. A write that got no answer is repeated, the same,
-/// until its end is known. A request that the policy does not grant gets the condition Failed, which is final and is
-/// therefore written only when synced; the log is told `refused` first.
+/// until its end is known; where the request is gone by then, the log is told `published`, and that it is presumed. A
+/// request that the policy does not grant gets the condition Failed, which is final and is therefore written only when
+/// synced; the log is told `refused` first.
 ///
 /// `csr` may be out of date: whatever is written then conflicts. For many threads, but one for each name at a time.
 [[nodiscard]] ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileContext& context);

@@ -246,7 +246,7 @@ TEST_CASE("a certificate without an answer has an end whatever became of the req
     const char* events;
   };
   const Row row = GENERATE(values<Row>({
-      {"it was deleted", [](World& world) { world.api.erase(world.csr.name); }, Outcome::kDone, "issued discarded"},
+      {"it was deleted", [](World& world) { world.api.erase(world.csr.name); }, Outcome::kDone, "issued published"},
       {"it was denied",
        [](World& world) {
          world.api.touch(world.csr.name, [](auto& csr) {
@@ -261,7 +261,7 @@ TEST_CASE("a certificate without an answer has an end whatever became of the req
        "issued discarded issued published"},
       {"another has its name",
        [](World& world) { world.api.touch(world.csr.name, [](auto& csr) { csr.uid = "another"; }); },
-       Outcome::kPublished, "issued discarded issued published"},
+       Outcome::kPublished, "issued published issued published"},
       {"the right to write was lost",
        [](World& world) {
          for (int i = 0; i < 2; ++i) {
@@ -278,6 +278,35 @@ TEST_CASE("a certificate without an answer has an end whatever became of the req
   CHECK(world.reconcile().outcome == row.outcome);
   CHECK(world.log.events() == row.events);
   CHECK(world.unsettled.size() == (row.outcome == Outcome::kRetry ? 1 : 0));
+}
+
+TEST_CASE("a certificate that may have been read before its request went is never told to be discarded") {
+  struct Row {
+    const char* name;
+    std::function<void(World&)> change;
+    const char* why;
+  };
+  const Row row = GENERATE(values<Row>({
+      {"deleted", [](World& world) { world.api.erase(world.csr.name); }, "the request is gone"},
+      {"replaced", [](World& world) { world.api.touch(world.csr.name, [](auto& csr) { csr.uid = "another"; }); },
+       "another request has its name"},
+  }));
+  const bool at_the_end = GENERATE(false, true);
+  INFO(row.name << (at_the_end ? " at the end" : ""));
+  World world("workload-ecdsa");
+  world.api.patches.push_back({.before = {}, .then = {}, .after = kube_error(Kind::kTransport, "no answer")});
+  REQUIRE(world.reconcile().unsettled);
+  row.change(world);
+  if (at_the_end) {
+    settle(world.context());
+  } else {
+    static_cast<void>(world.reconcile());
+  }
+  REQUIRE(world.log.records.size() >= 2);
+  CHECK(world.log.records[1].event == AuditRecord::Event::kPublished);
+  CHECK(world.log.records[1].certificate->sha256 == world.log.records[0].certificate->sha256);
+  CHECK(world.log.records[1].message.find("presumed to be published") == 0);
+  CHECK(world.log.records[1].message.find(row.why) != std::string::npos);
 }
 
 TEST_CASE("a late effect of a write without an answer is found though the right to write was lost") {
