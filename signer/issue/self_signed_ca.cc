@@ -23,6 +23,9 @@ constexpr std::size_t kMaxCommonNameBytes = 64;
 constexpr int kKeyCertSign = 5;
 constexpr int kCrlSign = 6;
 
+// The one octet that DER has for TRUE (X.690 §11.1); OpenSSL writes whatever it is given.
+constexpr int kDerTrue = 0xFF;
+
 EvpPkeyPtr make_key(KeyType type) {
   const auto ec = [](const char* curve) { return EvpPkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve)); };
   const auto rsa = [](std::size_t bits) { return EvpPkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", bits)); };
@@ -62,7 +65,7 @@ bool set_names(X509& certificate, const std::string& common_name) {
 bool add_ca_constraints(X509& certificate) {
   const BasicConstraintsPtr constraints(BASIC_CONSTRAINTS_new());
   if (!constraints) return false;
-  constraints->ca = 1;
+  constraints->ca = kDerTrue;
   constraints->pathlen = ASN1_INTEGER_new();
   return constraints->pathlen != nullptr && ASN1_INTEGER_set(constraints->pathlen, 0) == 1 &&
          add_extension(certificate, NID_basic_constraints, constraints.get(), true);

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
+#include <vector>
 
 #include "signer/issue/certificate_authority.h"
 #include "signer/trust/certificate.h"
@@ -50,6 +51,16 @@ TEST_CASE("a new CA's certificate is a root that may sign leaves and nothing els
   for (const int nid : {NID_basic_constraints, NID_key_usage}) {
     CHECK(X509_EXTENSION_get_critical(X509_get_ext(x509, X509_get_ext_by_NID(x509, nid, -1))) == 1);
   }
+}
+
+TEST_CASE("a new CA's certificate is DER where OpenSSL's readers would take BER too") {
+  const Certificate certificate = certificate_of(made("foo"));
+  X509* const x509 = certificate.x509.get();
+  X509_EXTENSION* const constraints = X509_get_ext(x509, X509_get_ext_by_NID(x509, NID_basic_constraints, -1));
+  const ASN1_OCTET_STRING* const value = X509_EXTENSION_get_data(constraints);
+  const std::vector<unsigned char> bytes(ASN1_STRING_get0_data(value),
+                                         ASN1_STRING_get0_data(value) + ASN1_STRING_length(value));
+  CHECK(bytes == std::vector<unsigned char>{0x30, 0x06, 0x01, 0x01, 0xFF, 0x02, 0x01, 0x00});
 }
 
 TEST_CASE("a new CA issues what is granted whatever its key") {
