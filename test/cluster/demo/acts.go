@@ -148,7 +148,7 @@ func unguarded(ctx context.Context, m *mesh) (result, error) {
 	if err := m.istiod.Delete(ctx, object.Name); err != nil {
 		return result{}, err
 	}
-	return result{happened: failed, why: fmt.Sprintf("Failed, %s: %s", condition.Reason, condition.Message)}, m.guard(ctx)
+	return result{happened: failed, why: "Failed: " + condition.Message}, m.guard(ctx)
 }
 
 func (m *mesh) approved(ctx context.Context, request lab.Request) (*certificatesv1.CertificateSigningRequest, error) {
