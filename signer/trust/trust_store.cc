@@ -1,7 +1,7 @@
 #include "signer/trust/trust_store.h"
 
 #include <cstddef>
-#include <iterator>
+#include <set>
 #include <system_error>
 
 #include "signer/kube/bounded_file.h"
@@ -60,15 +60,21 @@ const IssuerChain* TrustStore::find(std::string_view signer) const {
 
 std::vector<std::string> TrustStore::isolation_problems() const {
   std::vector<std::string> problems;
-  for (auto one = chains_.begin(); one != chains_.end(); ++one) {
-    for (auto other = std::next(one); other != chains_.end(); ++other) {
-      const bool same_key = one->second.issuer_spki_sha256() == other->second.issuer_spki_sha256();
-      const bool same_root = one->second.root_spki_sha256() == other->second.root_spki_sha256();
-      if (same_key || same_root) {
-        problems.push_back("signers \"" + one->first + "\" and \"" + other->first + "\" have the same " +
-                           (same_key ? "issuer key" : "root key") +
-                           ": a certificate of one would be trusted as the other's");
+  std::map<std::string, Chains::const_iterator> first_with;  // by the SPKI of a key on the way to the root
+  for (auto chain = chains_.begin(); chain != chains_.end(); ++chain) {
+    std::set<std::string_view> told;
+    for (const Certificate& certificate : chain->second.path()) {
+      const auto& [signer, first] = *first_with.try_emplace(spki_of(certificate), chain).first->second;
+      if (signer == chain->first || !told.insert(signer).second) {
+        continue;
       }
+      const bool same_issuer = first.issuer_spki_sha256() == chain->second.issuer_spki_sha256();
+      const bool same_root = first.root_spki_sha256() == chain->second.root_spki_sha256();
+      problems.push_back("signers \"" + signer + "\" and \"" + chain->first + "\" have the same " +
+                         (same_issuer ? "issuer"
+                          : same_root ? "root"
+                                      : "CA") +
+                         " key: a certificate of one would be trusted as the other's");
     }
   }
   return problems;

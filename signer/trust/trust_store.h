@@ -29,8 +29,9 @@ class TrustStore {
   [[nodiscard]] const IssuerChain* find(std::string_view signer) const;
   [[nodiscard]] const Chains& chains() const { return chains_; }
 
-  /// One line for each pair of signers whose certificates are as good as each other's, because they have the same
-  /// issuer key or the same root: what one tenant is given then verifies with the other. Empty is good.
+  /// One line for each signer, and each one before it, whose chains have a key in common, issuer's, root's or any
+  /// between: what one tenant is given then verifies with the other. Of many with the same key each is told beside the
+  /// first. Empty is good.
   [[nodiscard]] std::vector<std::string> isolation_problems() const;
 
  private:

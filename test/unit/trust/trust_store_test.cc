@@ -92,7 +92,7 @@ IssuerChain chain_of(const std::string& tls_crt, const std::string& ca_crt) {
   return std::move(*chain);
 }
 
-TEST_CASE("signers whose certificates would pass for each other's are told pair by pair") {
+TEST_CASE("signers whose certificates would pass for each other's are told") {
   const Issued root = make_certificate(ca_spec("root"), nullptr);
   const Issued one = make_certificate(ca_spec("one"), &root);
   const Issued two = make_certificate(ca_spec("two"), &root);
@@ -115,7 +115,30 @@ TEST_CASE("signers whose certificates would pass for each other's are told pair 
             "signers \"one\" and \"one-again\" have the same issuer key" + why,
             "signers \"one\" and \"renewed\" have the same root key" + why,
             "signers \"one\" and \"two\" have the same root key" + why,
-            "signers \"renewed\" and \"two\" have the same root key" + why,
+        });
+}
+
+TEST_CASE("signers whose chains share a key anywhere on the way are told, whatever their roots are") {
+  const Issued root = make_certificate(ca_spec("root"), nullptr);
+  const Issued other_root = make_certificate(ca_spec("other root"), nullptr);
+  // One intermediate, certified by both roots: what is below it verifies up to either.
+  const Issued middle = make_certificate(ca_spec("middle"), &root);
+  const Issued middle_again = make_certificate(ca_spec("middle"), other_root, *middle.key);
+  const Issued one = make_certificate(ca_spec("one"), &middle);
+  const Issued two = make_certificate(ca_spec("two"), &middle);
+  // And it is a root elsewhere.
+  const Issued middle_as_root = make_certificate(ca_spec("middle"), middle, *middle.key);
+  const Issued three = make_certificate(ca_spec("three"), &middle);
+
+  TrustStore::Chains chains;
+  chains.emplace("one", chain_of(one.pem() + middle.pem(), root.pem()));
+  chains.emplace("three", chain_of(three.pem(), middle_as_root.pem()));
+  chains.emplace("two", chain_of(two.pem() + middle_again.pem(), other_root.pem()));
+  const std::string why = ": a certificate of one would be trusted as the other's";
+  CHECK(TrustStore(std::move(chains)).isolation_problems() ==
+        std::vector<std::string>{
+            "signers \"one\" and \"three\" have the same CA key" + why,
+            "signers \"one\" and \"two\" have the same CA key" + why,
         });
 }
 
