@@ -130,9 +130,9 @@ std::optional<ReconcileResult> refuse(const CertificateSigningRequest& csr, cons
   if (!context.synced) return retry({});
   const AuditRecord record = audit_record(AuditRecord::Event::kRefused, request, decision, context.policy.digest());
   if (auto told = context.audit.append(record); !told) return retry("audit log: " + told.error());
-  const auto written =
-      context.api.patch_csr_status(csr.name, failed_patch(csr, record.reason, clip_audit_text(record.message)));
-  if (written) return ended(Outcome::kFailed, "refused: " + record.message);
+  const std::string why = clip_audit_text(record.message);
+  const auto written = context.api.patch_csr_status(csr.name, failed_patch(csr, record.reason, why));
+  if (written) return ended(Outcome::kFailed, "refused: " + why);
   const KubeError& error = written.error();
   if (error.kind == KubeError::Kind::kConflict) return std::nullopt;
   if (error.kind == KubeError::Kind::kNotFound) return ended(Outcome::kDone);
