@@ -1,8 +1,13 @@
 #include "tools/signet/webhook_manifests.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "policy/kubernetes_names.h"
+#include "policy/signer_choice.h"
 #include "signer/kube/base64.h"
 
 namespace signet {
@@ -35,22 +40,177 @@ std::string client_config(const WebhookTarget& target, std::string_view path) {
   return yaml + "    caBundle: " + base64_encode(target.ca_bundle) + "\n";
 }
 
-// `more_conditions` are CEL match conditions beside the one on the signer domain.
-std::string configuration(std::string_view kind, std::string_view verb, const Policy& policy,
-                          const WebhookTarget& target, std::string_view operations, std::string_view resources,
-                          std::string_view more_conditions) {
-  std::string yaml = "apiVersion: admissionregistration.k8s.io/v1\nkind: " + std::string(kind) +
-                     "\nmetadata:\n  name: signet\nwebhooks:\n- name: certificatesigningrequests." + std::string(verb) +
-                     ".signet\n";
-  yaml += client_config(target, "/" + std::string(verb));
-  yaml += "  rules:\n  - apiGroups: [certificates.k8s.io]\n    apiVersions: [v1]\n    operations: [" +
-          std::string(operations) + "]\n    resources: [" + std::string(resources) + "]\n    scope: Cluster\n";
-  yaml += "  matchConditions:\n  - name: our-signer-domain\n    expression: 'object.spec.signerName.startsWith(\"" +
-          policy.signer_name("") + "\")'\n" + std::string(more_conditions);
-  yaml +=
-      "  failurePolicy: Fail\n  matchPolicy: Equivalent\n  sideEffects: None\n  timeoutSeconds: 3\n"
-      "  admissionReviewVersions: [v1]\n";
+struct MatchCondition {
+  std::string name;
+  std::string expression;  // CEL, without single quotes
+};
+
+// One entry of `webhooks`.
+struct Webhook {
+  std::string name;  // without ".validate.signet" or ".mutate.signet"
+  std::string_view group;
+  std::string_view version;
+  std::string_view operations;
+  std::string_view resources;
+  std::string_view scope;
+  std::vector<std::string> namespaces;  // those that it is asked for; empty for what is in no namespace or in any
+  std::vector<MatchCondition> conditions;
+  std::string_view failure_policy;
+};
+
+std::string namespace_selector(const std::vector<std::string>& namespaces) {
+  std::string yaml =
+      "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      operator: In\n"
+      "      values:\n";
+  for (const std::string& name : namespaces) {
+    yaml += "      - \"" + name + "\"\n";
+  }
   return yaml;
+}
+
+std::string webhook_yaml(const Webhook& webhook, std::string_view verb, const WebhookTarget& target) {
+  std::string yaml = "- name: " + webhook.name + "." + std::string(verb) + ".signet\n";
+  yaml += client_config(target, "/" + std::string(verb));
+  yaml += "  rules:\n  - apiGroups: [" + (webhook.group.empty() ? "\"\"" : std::string(webhook.group)) +
+          "]\n    apiVersions: [" + std::string(webhook.version) + "]\n    operations: [" +
+          std::string(webhook.operations) + "]\n    resources: [" + std::string(webhook.resources) +
+          "]\n    scope: " + std::string(webhook.scope) + "\n";
+  if (!webhook.namespaces.empty()) {
+    yaml += namespace_selector(webhook.namespaces);
+  }
+  if (!webhook.conditions.empty()) {
+    yaml += "  matchConditions:\n";
+  }
+  for (const MatchCondition& condition : webhook.conditions) {
+    yaml += "  - name: " + condition.name + "\n    expression: '" + condition.expression + "'\n";
+  }
+  yaml += "  failurePolicy: " + std::string(webhook.failure_policy) +
+          "\n  matchPolicy: Equivalent\n  sideEffects: None\n  timeoutSeconds: 3\n"
+          "  admissionReviewVersions: [v1]\n";
+  return yaml;
+}
+
+std::string configuration(std::string_view kind, std::string_view verb, const WebhookTarget& target,
+                          const std::vector<Webhook>& webhooks) {
+  std::string yaml = "apiVersion: admissionregistration.k8s.io/v1\nkind: " + std::string(kind) +
+                     "\nmetadata:\n  name: signet\nwebhooks:\n";
+  for (const Webhook& webhook : webhooks) {
+    yaml += webhook_yaml(webhook, verb, target);
+  }
+  return yaml;
+}
+
+// The namespaces of tenants in which workloads run: not the root namespace, not kube-system, not `own`, which must all
+// come up while nobody answers. Sorted.
+std::vector<std::string> workload_namespaces(const Policy& policy, std::string_view own) {
+  std::vector<std::string> namespaces;
+  for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
+    std::ranges::copy_if(tenant.namespaces, std::back_inserter(namespaces), [&](const std::string& name) {
+      return name != policy.model().root_namespace && name != "kube-system" && name != own;
+    });
+  }
+  std::ranges::sort(namespaces);
+  return namespaces;
+}
+
+Webhook signing_requests(const Policy& policy, std::string_view operations, std::string_view resources) {
+  return {
+      .name = "certificatesigningrequests",
+      .group = "certificates.k8s.io",
+      .version = "v1",
+      .operations = operations,
+      .resources = resources,
+      .scope = "Cluster",
+      .namespaces = {},
+      .conditions = {{"our-signer-domain", "object.spec.signerName.startsWith(\"" + policy.signer_name("") + "\")"}},
+      .failure_policy = "Fail"};
+}
+
+Webhook proxy_configs(std::vector<std::string> namespaces) {
+  return {.name = "proxyconfigs",
+          .group = "networking.istio.io",
+          .version = "v1beta1",
+          .operations = "CREATE, UPDATE",
+          .resources = "proxyconfigs",
+          .scope = "Namespaced",
+          .namespaces = std::move(namespaces),
+          .conditions = {},
+          .failure_policy = "Ignore"};
+}
+
+Webhook pods(std::vector<std::string> namespaces) {
+  const auto named_in = [](const std::string& containers) {
+    return containers + ".exists(c, has(c.env) && c.env.exists(e, e.name == \"" + std::string(kCertSignerVariable) +
+           "\"))";
+  };
+  return {.name = "pods",
+          .group = "",
+          .version = "v1",
+          .operations = "CREATE",
+          .resources = "pods",
+          .scope = "Namespaced",
+          .namespaces = std::move(namespaces),
+          .conditions = {{"may-name-a-signer",
+                          "(has(object.metadata.annotations) && "
+                          "\"proxy.istio.io/config\" in object.metadata.annotations) || " +
+                              named_in("object.spec.containers") + " || (has(object.spec.initContainers) && " +
+                              named_in("object.spec.initContainers") + ")"}},
+          .failure_policy = "Ignore"};
+}
+
+// Kubernetes takes CEL expressions of at most 100,000 characters.
+constexpr std::size_t kMaxNamesBytes = 64'000;
+
+// CertificateRequests of cert-manager.io/v1 whose issuerRef names one of our signers: issuers of every other name must
+// work without us. As many webhooks as it takes to name them all; none where our domain is not one that cert-manager's
+// issuers have as signers (https://cert-manager.io/docs/usage/kube-csr/: clusterissuers.<group>/<name>,
+// issuers.<group>/<namespace>.<name>).
+std::vector<Webhook> issuer_requests(const Policy& policy) {
+  const std::string_view domain = policy.model().signer_domain;
+  const std::size_t dot = domain.find('.');
+  const std::string_view scope = domain.substr(0, dot);
+  if (scope != "clusterissuers" && scope != "issuers") {
+    return {};
+  }
+  const std::string group(domain.substr(dot + 1));
+  const std::string reference = "object.spec.issuerRef.";
+  // What is absent means Issuer and cert-manager's own group.
+  std::string of_group = "has(" + reference + "group) && " + reference + "group == \"" + group + "\"";
+  if (group == "cert-manager.io") {
+    of_group = "!has(" + reference + "group) || " + reference + "group in [\"\", \"" + group + "\"]";
+  }
+  const std::string of_cluster = "has(" + reference + "kind) && " + reference + "kind == \"ClusterIssuer\"";
+  const bool cluster = scope == "clusterissuers";
+  const std::string name = cluster ? reference + "name" : "(request.namespace + \".\" + " + reference + "name)";
+
+  std::vector<Webhook> webhooks;
+  const auto add = [&](const std::string& names) {
+    const std::string suffix = webhooks.empty() ? "" : "-" + std::to_string(webhooks.size() + 1);
+    webhooks.push_back({.name = "certificaterequests" + suffix,
+                        .group = "cert-manager.io",
+                        .version = "v1",
+                        .operations = "CREATE",
+                        .resources = "certificaterequests",
+                        .scope = "Namespaced",
+                        .namespaces = {},
+                        .conditions = {{"issuer-kind", cluster ? of_cluster : "!(" + of_cluster + ")"},
+                                       {"issuer-group", of_group},
+                                       {"issuer-is-our-signer", name + " in [" + names + "]"}},
+                        .failure_policy = "Fail"});
+  };
+  std::vector<std::string> signers = policy.signers();
+  if (!policy.model().routed_signer.empty()) {
+    signers.push_back(policy.model().routed_signer);
+  }
+  std::string names;
+  for (const std::string& signer : signers) {
+    if (names.size() + signer.size() > kMaxNamesBytes) {
+      add(std::exchange(names, ""));
+    }
+    names += (names.empty() ? "\"" : ", \"") + signer + "\"";
+  }
+  add(names);
+  return webhooks;
 }
 
 }  // namespace
@@ -71,18 +231,27 @@ tl::expected<std::string, std::string> render_webhooks(const Policy& policy, con
       !is_namespaced(std::string_view(target.account).substr(kServiceAccountPrefix.size()), ':')) {
     return tl::unexpected("--account must be system:serviceaccount:NAMESPACE:NAME, not \"" + target.account + "\"");
   }
-  const std::string own_status =
-      "  - name: not-our-own-status\n    expression: '!(has(request.subResource) && request.subResource == \"status\" "
-      "&& "
-      "request.userInfo.username == \"" +
-      target.account + "\")'\n";
-  return configuration("ValidatingWebhookConfiguration", "validate", policy, target, "CREATE, UPDATE",
-                       "certificatesigningrequests, certificatesigningrequests/approval, "
-                       "certificatesigningrequests/status",
-                       own_status) +
-         "---\n" +
-         configuration("MutatingWebhookConfiguration", "mutate", policy, target, "CREATE", "certificatesigningrequests",
-                       "");
+  const std::string_view account = std::string_view(target.account).substr(kServiceAccountPrefix.size());
+  const std::vector<std::string> tenants = workload_namespaces(policy, account.substr(0, account.find(':')));
+  std::vector<std::string> with_root = tenants;
+  with_root.insert(std::ranges::upper_bound(with_root, policy.model().root_namespace), policy.model().root_namespace);
+
+  Webhook guarded = signing_requests(policy, "CREATE, UPDATE",
+                                     "certificatesigningrequests, certificatesigningrequests/approval, "
+                                     "certificatesigningrequests/status");
+  guarded.conditions.push_back(
+      {"not-our-own-status",
+       "!(has(request.subResource) && request.subResource == \"status\" && request.userInfo.username == \"" +
+           target.account + "\")"});
+  std::vector<Webhook> validating = {std::move(guarded), proxy_configs(std::move(with_root))};
+  std::vector<Webhook> mutating = {signing_requests(policy, "CREATE", "certificatesigningrequests")};
+  if (!tenants.empty()) {
+    validating.push_back(pods(tenants));
+    mutating.push_back(proxy_configs(tenants));
+  }
+  std::ranges::move(issuer_requests(policy), std::back_inserter(validating));
+  return configuration("ValidatingWebhookConfiguration", "validate", target, validating) + "---\n" +
+         configuration("MutatingWebhookConfiguration", "mutate", target, mutating);
 }
 
 }  // namespace signet

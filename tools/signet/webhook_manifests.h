@@ -15,9 +15,11 @@ struct WebhookTarget {
   std::string account;    ///< "system:serviceaccount:NAMESPACE:NAME"
 };
 
-/// A ValidatingWebhookConfiguration and a MutatingWebhookConfiguration (admissionregistration.k8s.io/v1, YAML) for
-/// CertificateSigningRequests of the policy's signer domain. They fail closed, and match no other signer's request: the
-/// rest of the cluster never depends on us. An error names the part of `target` that cannot be used.
+/// A ValidatingWebhookConfiguration and a MutatingWebhookConfiguration (admissionregistration.k8s.io/v1, YAML). What
+/// leads to a certificate fails closed: CertificateSigningRequests of the policy's signer domain, and cert-manager's
+/// CertificateRequests for issuers that are its signers. ProxyConfigs and Pods of tenants fail open: their review is an
+/// early answer, and no pod waits for us. Nothing else matches: the rest of the cluster never depends on us. An error
+/// names the part of `target` that cannot be used.
 [[nodiscard]] tl::expected<std::string, std::string> render_webhooks(const Policy& policy, const WebhookTarget& target);
 
 }  // namespace signet
