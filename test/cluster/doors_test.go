@@ -1,0 +1,375 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// The doors beside the CertificateSigningRequest: ProxyConfigs, Pods and cert-manager's own requests.
+
+var (
+	proxyConfigs        = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1beta1", Resource: "proxyconfigs"}
+	certificateRequests = schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "certificaterequests"}
+)
+
+const signerVariable = "ISTIO_META_CERT_SIGNER"
+
+func TestProxyConfigsNameTheTenantsSigner(t *testing.T) {
+	client := installKind(t, proxyConfigs, "ProxyConfig")
+	makeNamespaces(t, "foo", "bar", "elsewhere")
+	process := serve(t, "webhook")
+	register(t)
+	cases := []struct {
+		name      string
+		namespace string
+		variables map[string]any // nil: no spec
+		reason    string         // empty: admitted
+		got       any            // the signer's name as it is stored
+	}{
+		{"its own", "foo", map[string]any{signerVariable: "foo"}, "", "foo"},
+		{"another tenant's", "foo", map[string]any{signerVariable: "bar"}, "SignerNotAllowed", nil},
+		{"nobody's", "foo", map[string]any{signerVariable: "baz"}, "SignerNotAllowed", nil},
+		{"none, other variables", "foo", map[string]any{"OTHER": "x"}, "", "foo"},
+		{"none, no spec", "bar", nil, "", "bar"},
+		{"the mesh's default in the root namespace", "istio-system", map[string]any{signerVariable: "istio-system"}, "", "istio-system"},
+		{"a tenant's in the root namespace", "istio-system", map[string]any{signerVariable: "foo"}, "SignerNotAllowed", nil},
+		{"none in the root namespace", "istio-system", map[string]any{"OTHER": "x"}, "", nil},
+		{"any in a namespace of no tenant", "elsewhere", map[string]any{signerVariable: "foo"}, "", "foo"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			created, err := client.Namespace(c.namespace).Create(patient(t), proxyConfig(c.variables), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			if c.reason != "" {
+				expectRefused(t, err, c.reason)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, _, _ := unstructured.NestedFieldNoCopy(created.Object, "spec", "environmentVariables", signerVariable); got != c.got {
+				t.Errorf("signer %v, want %v", got, c.got)
+			}
+		})
+	}
+	t.Run("an update to another tenant's", func(t *testing.T) {
+		created, err := client.Namespace("foo").Create(patient(t), proxyConfig(nil), metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unstructured.SetNestedField(created.Object, "bar", "spec", "environmentVariables", signerVariable); err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Namespace("foo").Update(patient(t), created, metav1.UpdateOptions{})
+		expectRefused(t, err, "SignerNotAllowed")
+	})
+	t.Run("Signet down", func(t *testing.T) {
+		process.Kill()
+		if _, err := client.Namespace("foo").Create(patient(t), proxyConfig(map[string]any{signerVariable: "bar"}),
+			metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
+			t.Errorf("a ProxyConfig waits for Signet: %v", err)
+		}
+	})
+}
+
+func TestPodsThatNameAnothersSignerAreRefused(t *testing.T) {
+	makeNamespaces(t, "foo", "bar", "istio-system")
+	process := serve(t, "webhook")
+	register(t)
+	var warnings warnings
+	config := stage.plane.AdminConfig()
+	config.WarningHandler = &warnings
+	client := kubernetes.NewForConfigOrDie(config)
+	create := func(t *testing.T, namespace string, change func(*corev1.Pod)) error {
+		warnings.take()
+		_, err := client.CoreV1().Pods(namespace).Create(patient(t), pod(change), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err
+	}
+	variable := func(value string) []corev1.EnvVar {
+		return []corev1.EnvVar{{Name: "A", Value: "b"}, {Name: signerVariable, Value: value}}
+	}
+	annotation := func(signer string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Annotations = map[string]string{"proxy.istio.io/config": "proxyMetadata:\n  " + signerVariable + ": " + signer + "\n"}
+		}
+	}
+	environment := func(signer string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.Spec.Containers[0].Env = variable(signer) }
+	}
+	cases := []struct {
+		name      string
+		namespace string
+		change    func(*corev1.Pod)
+		reason    string // empty: admitted
+		warned    bool
+	}{
+		{"no signer", "foo", func(*corev1.Pod) {}, "", false},
+		{"its own, by annotation", "foo", annotation("foo"), "", false},
+		{"its own, by variable", "foo", environment("foo"), "", false},
+		{"another's, by annotation", "foo", annotation("bar"), "SignerNotAllowed", false},
+		{"another's, by variable", "bar", environment("foo"), "SignerNotAllowed", false},
+		{"another's, in an init container", "bar", func(p *corev1.Pod) {
+			p.Spec.InitContainers = []corev1.Container{{Name: "init", Image: "x", Env: variable("foo")}}
+		}, "SignerNotAllowed", false},
+		{"of unknown value", "foo", func(p *corev1.Pod) {
+			p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: signerVariable, ValueFrom: &corev1.EnvVarSource{
+				FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.namespace"}}}}
+		}, "SignerNotAllowed", false},
+		{"the mesh's default", "foo", environment("istio-system"), "", true},
+		{"in the root namespace", "istio-system", environment("foo"), "", false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			err := create(t, c.namespace, c.change)
+			if c.reason != "" {
+				expectRefused(t, err, c.reason)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := warnings.take()
+			if warned := slices.ContainsFunc(said, func(text string) bool { return strings.HasPrefix(text, "signet: ") }); warned != c.warned {
+				t.Errorf("warnings %q; want one of Signet: %v", said, c.warned)
+			}
+		})
+	}
+	t.Run("Signet down", func(t *testing.T) {
+		process.Kill()
+		for name, change := range map[string]func(*corev1.Pod){"no signer": func(*corev1.Pod) {}, "another's": environment("bar")} {
+			if err := create(t, "foo", change); err != nil {
+				t.Errorf("%s: a pod waits for Signet: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestPodsWithoutSignerNeverReachSignet(t *testing.T) {
+	makeNamespaces(t, "foo")
+	process := serve(t, "webhook")
+	register(t)
+	process.Kill()
+	// Were it to fail closed, whoever reaches it would be told that nobody answers.
+	registrations := stage.plane.Admin().AdmissionregistrationV1().ValidatingWebhookConfigurations()
+	configuration, err := registrations.Get(patient(t), "signet", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fail := admissionv1.Fail
+	for i := range configuration.Webhooks {
+		configuration.Webhooks[i].FailurePolicy = &fail
+	}
+	if _, err := registrations.Update(patient(t), configuration, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	create := func(change func(*corev1.Pod)) error {
+		_, err := stage.plane.Admin().CoreV1().Pods("foo").Create(context.Background(), pod(change), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err
+	}
+	eventually(t, func() error {
+		err := create(func(p *corev1.Pod) { p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: signerVariable, Value: "foo"}} })
+		if err == nil || !strings.Contains(err.Error(), "failed calling webhook \"pods.validate.signet\"") {
+			return fmt.Errorf("a pod that names a signer: %v; want it to reach Signet", err)
+		}
+		return nil
+	})
+	for name, change := range map[string]func(*corev1.Pod){
+		"nothing said": func(*corev1.Pod) {},
+		"other variables and annotations, an init container": func(p *corev1.Pod) {
+			p.Annotations = map[string]string{"example.com/x": "y"}
+			p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "A", Value: signerVariable}}
+			p.Spec.InitContainers = []corev1.Container{{Name: "init", Image: "x"}}
+		},
+	} {
+		if err := create(change); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCertManagersOwnRequestsCannotGoAroundTheSigner(t *testing.T) {
+	client := installKind(t, certificateRequests, "CertificateRequest").Namespace("foo")
+	makeNamespaces(t, "foo")
+	process := serve(t, "webhook")
+	register(t)
+	create := func(t *testing.T, issuer map[string]any) error {
+		_, err := client.Create(patient(t), &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "cert-manager.io/v1", "kind": "CertificateRequest",
+			"metadata": map[string]any{"generateName": "request-"},
+			"spec":     map[string]any{"issuerRef": issuer, "request": "Li4u"},
+		}}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err
+	}
+	ours := []map[string]any{
+		{"name": "foo", "kind": "ClusterIssuer"},
+		{"name": "bar", "kind": "ClusterIssuer", "group": ""},
+		{"name": "istio-system", "kind": "ClusterIssuer", "group": "cert-manager.io"},
+	}
+	others := []map[string]any{
+		{"name": "letsencrypt", "kind": "ClusterIssuer"},
+		{"name": "foo"},
+		{"name": "foo", "kind": "Issuer", "group": "cert-manager.io"},
+		{"name": "foo", "kind": "ClusterIssuer", "group": "example.com"},
+	}
+	pass := func(t *testing.T) {
+		for _, issuer := range others {
+			if err := create(t, issuer); err != nil {
+				t.Errorf("%v: %v", issuer, err)
+			}
+		}
+	}
+	for _, issuer := range ours {
+		t.Run(fmt.Sprint(issuer), func(t *testing.T) { expectRefused(t, create(t, issuer), "SignerNotAllowed") })
+	}
+	t.Run("other issuers", pass)
+	t.Run("Signet down", func(t *testing.T) {
+		process.Kill()
+		for _, issuer := range ours {
+			if err := create(t, issuer); err == nil || !strings.Contains(err.Error(), "failed calling webhook") {
+				t.Errorf("%v: %v; want it refused, because nobody could judge it", issuer, err)
+			}
+		}
+	})
+	t.Run("other issuers, Signet down", pass)
+}
+
+func TestTenThousandTenantsFitIntoTheWebhooks(t *testing.T) {
+	text, err := os.ReadFile(stage.signet.Policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := strings.Builder{}
+	many.Write(text)
+	for i := range 10_000 {
+		fmt.Fprintf(&many, "  - {name: tenant-%[1]d, namespaces: [tenant-%[1]d-workloads], signers: [tenant-%[1]d]}\n", i)
+	}
+	large := *stage.signet
+	large.Policy = filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(large.Policy, []byte(many.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := large.Unregister(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := large.Register(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// installKind makes the kind known to the API server, with no rules of its own for what it says, until the test ends.
+func installKind(t *testing.T, resource schema.GroupVersionResource, kind string) dynamic.NamespaceableResourceInterface {
+	t.Helper()
+	client := dynamic.NewForConfigOrDie(stage.plane.AdminConfig())
+	definitions := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
+	name := resource.Resource + "." + resource.Group
+	t.Cleanup(func() {
+		if err := definitions.Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+		eventually(t, func() error {
+			_, err := definitions.Get(context.Background(), name, metav1.GetOptions{})
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			return fmt.Errorf("the definition of %s is still there: %v", kind, err)
+		})
+	})
+	if _, err := definitions.Create(patient(t), &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+		"metadata": map[string]any{"name": name},
+		"spec": map[string]any{
+			"group": resource.Group, "scope": "Namespaced",
+			"names": map[string]any{"kind": kind, "plural": resource.Resource, "singular": strings.ToLower(kind)},
+			"versions": []any{map[string]any{
+				"name": resource.Version, "served": true, "storage": true,
+				"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+			}},
+		},
+	}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		_, err := client.Resource(resource).List(context.Background(), metav1.ListOptions{})
+		return err
+	})
+	return client.Resource(resource)
+}
+
+// makeNamespaces makes those that are not there, each with the service account that pods of these tests have.
+func makeNamespaces(t *testing.T, names ...string) {
+	t.Helper()
+	core := stage.plane.Admin().CoreV1()
+	for _, name := range names {
+		_, err := core.Namespaces().Create(patient(t), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			t.Fatal(err)
+		}
+		_, err = core.ServiceAccounts(name).Create(patient(t), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "workload"}}, metav1.CreateOptions{})
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func proxyConfig(variables map[string]any) *unstructured.Unstructured {
+	object := map[string]any{
+		"apiVersion": "networking.istio.io/v1beta1", "kind": "ProxyConfig", "metadata": map[string]any{"generateName": "config-"},
+	}
+	if variables != nil {
+		object["spec"] = map[string]any{"environmentVariables": variables}
+	}
+	return &unstructured.Unstructured{Object: object}
+}
+
+func pod(change func(*corev1.Pod)) *corev1.Pod {
+	automount := false
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "pod-"},
+		Spec: corev1.PodSpec{
+			Containers:                   []corev1.Container{{Name: "app", Image: "example.com/app"}},
+			ServiceAccountName:           "workload",
+			AutomountServiceAccountToken: &automount,
+		},
+	}
+	change(p)
+	return p
+}
+
+// warnings keeps what the API server warned of.
+type warnings struct {
+	lock sync.Mutex
+	said []string
+}
+
+var _ rest.WarningHandler = (*warnings)(nil)
+
+func (w *warnings) HandleWarningHeader(_ int, _ string, text string) {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.said = append(w.said, text)
+}
+
+func (w *warnings) take() []string {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	said := w.said
+	w.said = nil
+	return said
+}
