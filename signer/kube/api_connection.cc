@@ -187,10 +187,11 @@ class ApiConnection::Impl {
     ApiResponse in;
     std::string refusal;
     bool too_large = false;
-    out.response_handler = [&in](const httplib::Response& head) {
+    out.response_handler = [&](const httplib::Response& head) {
       in.status = head.status;
       in.retry_after = head.get_header_value("Retry-After");
-      return true;
+      // A stop while the connection was being made found no connection to shut down.
+      return !stop.stop_requested();
     };
     const auto deadline = std::chrono::steady_clock::now() + request.total_timeout;
     out.content_receiver = [&](const char* data, std::size_t length, std::uint64_t, std::uint64_t) {
