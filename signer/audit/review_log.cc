@@ -78,9 +78,11 @@ void ReviewLog::write(const std::vector<ReviewCoalescer::Line>& lines) {
 }
 
 void ReviewLog::begin_new_file() {
-  if (std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) return;
-  // Should that fail, the file that was put away goes on.
-  if (auto file = ChainedFile::open(path_, AuditStream::kReviews, clock_)) file_ = std::move(*file);
+  // It stands, with its first line, before a name changes: where there is no room for it, the old file goes on.
+  const std::string begun = path_ + ".new";
+  auto file = ChainedFile::open(begun, AuditStream::kReviews, clock_);
+  if (!file || std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) return;
+  if (std::rename(begun.c_str(), path_.c_str()) == 0) file_ = std::move(*file);
 }
 
 }  // namespace signet

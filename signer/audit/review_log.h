@@ -20,8 +20,8 @@ class ReviewLog {
  public:
   struct Limits {
     ReviewCoalescer::Limits lines;
-    /// A file that has grown to this is put away as "<path>.1", in place of the one before it, and a new one begun:
-    /// strangers' reviews take no more of a disk than twice this.
+    /// A file that has grown to this is put away as "<path>.1", in place of the one before it, and a new one, begun as
+    /// "<path>.new", takes its name: strangers' reviews take no more of a disk than twice this.
     std::uint64_t max_file_bytes = std::uint64_t{256} << 20U;
   };
 

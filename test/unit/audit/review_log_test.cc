@@ -170,3 +170,29 @@ TEST_CASE("a log that has grown to its bound is put away once and begun anew") {
   CHECK(verify_text(read_file(path + ".1")));
   CHECK_FALSE(std::filesystem::exists(path + ".2"));
 }
+
+TEST_CASE("a log that cannot be begun anew goes on where it was, and loses no line that was written") {
+  const test::Scratch scratch;
+  const std::string path = scratch.file("reviews");
+  {
+    auto log = ReviewLog::open(path, {}, test::fixed_clock());
+    REQUIRE(log);
+    (*log)->record(review("old"));
+    (*log)->stop();
+  }
+  const std::string before = read_file(path);
+  ReviewLog::Limits limits;
+  limits.max_file_bytes = before.size();
+  for (int i = 0; i < 3; ++i) {
+    auto log = ReviewLog::open(path, limits, test::fixed_clock());
+    REQUIRE(log);
+    {
+      const test::FullDisk full(10);
+      (*log)->record(review("lost"));
+      (*log)->stop();
+    }
+    CHECK((*log)->dropped() == 1);
+    CHECK(read_file(path) == before);
+  }
+  CHECK_FALSE(std::filesystem::exists(path + ".1"));
+}
