@@ -42,6 +42,9 @@ std::string printable(std::string_view text) {
   return text.size() > kMaxBytes ? result + "…" : result;
 }
 
+// A person mends them a few at a time, and a stranger's text must not grow into a message many times its size.
+constexpr std::size_t kMaxProblems = 100;
+
 // Thrown through yaml-cpp's parser to stop it; never leaves this file.
 struct Stop {};
 
@@ -98,9 +101,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   YamlNode take_root() { return std::move(root_); }
   std::vector<YamlProblem> take_problems() { return std::move(problems_); }
-  void problem(const YAML::Mark& mark, std::string message) {
-    problems_.push_back({to_mark(mark), std::move(message)});
-  }
+  void problem(const YAML::Mark& mark, std::string message) { problem(to_mark(mark), std::move(message)); }
 
  private:
   struct Open {
@@ -108,6 +109,14 @@ class TreeBuilder : public YAML::EventHandler {
     std::optional<YamlNode> key;                    // of a map, while its value is awaited
     std::unordered_map<std::string, int> key_line;  // of a map
   };
+
+  void problem(const YamlMark& mark, std::string message) {
+    problems_.push_back({mark, std::move(message)});
+    if (problems_.size() == kMaxProblems) {
+      problems_.push_back({mark, "more is wrong; the reading ends here"});
+      throw Stop();
+    }
+  }
 
   void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor != 0) {
@@ -145,10 +154,10 @@ class TreeBuilder : public YAML::EventHandler {
       parent.node.items.push_back(std::move(node));
     } else if (!parent.key) {
       if (node.kind != YamlNode::Kind::kScalar || node.scalar == "<<") {
-        problems_.push_back({node.mark, "a key must be a plain name"});
+        problem(node.mark, "a key must be a plain name");
       } else if (const auto [known, added] = parent.key_line.emplace(node.scalar, node.mark.line); !added) {
-        problems_.push_back({node.mark, "key \"" + printable(node.scalar) + "\" is repeated; it stands in line " +
-                                            std::to_string(known->second) + " already"});
+        problem(node.mark, "key \"" + printable(node.scalar) + "\" is repeated; it stands in line " +
+                               std::to_string(known->second) + " already");
       }
       parent.key = std::move(node);
     } else {
@@ -220,15 +229,20 @@ tl::expected<YamlNode, std::vector<YamlProblem>> parse_yaml(std::string_view tex
         {mark_of_byte(text, *bad), "a byte that is not UTF-8 text (a control character, or an invalid sequence)"}});
   }
   TreeBuilder builder(limits.max_depth);
-  try {
-    std::istringstream stream{std::string(text)};
-    YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
+  const auto read = [&] {
+    try {
+      std::istringstream stream{std::string(text)};
+      YAML::Parser parser(stream);
+      while (parser.HandleNextDocument(builder)) {
+      }
+    } catch (const YAML::Exception& error) {
+      builder.problem(error.mark, "not YAML: " + error.msg);
     }
+  };
+  try {
+    read();
   } catch (const Stop&) {
     // The problem that stopped the reading is among the builder's.
-  } catch (const YAML::Exception& error) {
-    builder.problem(error.mark, "not YAML: " + error.msg);
   }
   std::vector<YamlProblem> problems = builder.take_problems();
   if (!problems.empty()) {

@@ -8,7 +8,7 @@
 
 namespace signet {
 
-/// A place in a text, both from 1; the column counts characters.
+/// A place in a text, both from 1; the column counts bytes.
 struct YamlMark {
   int line = 0;
   int column = 0;
@@ -49,8 +49,9 @@ struct YamlLimits {
   int max_depth = 32;  ///< a policy, a kubeconfig or a proxy configuration has less than ten
 };
 
-/// Reads exactly one document. An empty text is a null. Either the whole tree or every problem that could be found; a
-/// syntax error ends the reading. Never throws.
+/// Reads exactly one document. An empty text is a null. Either the whole tree or every problem that could be found, in
+/// the order of the text; a syntax error ends the reading, and so do a hundred problems, for the text may be anybody's.
+/// Never throws.
 [[nodiscard]] tl::expected<YamlNode, std::vector<YamlProblem>> parse_yaml(std::string_view text,
                                                                           const YamlLimits& limits);
 

@@ -1,5 +1,6 @@
 #include "policy/yaml_document.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 namespace signet {
@@ -67,6 +68,25 @@ TEST_CASE("A syntax error says where it is") {
 TEST_CASE("An alias is refused even where its anchor is known") {
   CHECK(parse_yaml("a: &x 1\nb: *x", kLimits).error().size() == 2);
 }
+
+TEST_CASE("what is wrong everywhere is told a bounded number of times") {
+  std::string text;
+  for (int i = 0; i < 10'000; ++i) text += "- &a 1\n";
+  const auto root = parse_yaml(text, {.max_bytes = std::size_t{1} << 20U});
+  REQUIRE_FALSE(root);
+  REQUIRE(root.error().size() == 101);
+  CHECK(root.error().back().message == "more is wrong; the reading ends here");
+  for (std::size_t before = 97; before < 102; ++before) {
+    INFO(before << " problems and a syntax error");
+    std::string broken;
+    for (std::size_t i = 0; i < before; ++i) broken += "- &a 1\n";
+    const auto refused = parse_yaml(broken + "- [", kLimits);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().size() == std::min<std::size_t>(before + 1 + (before >= 99 ? 1 : 0), 101));
+  }
+}
+
+TEST_CASE("a column counts bytes") { CHECK(first_problem("ä: &x 1").starts_with("1:5: ")); }
 
 }  // namespace
 }  // namespace signet
