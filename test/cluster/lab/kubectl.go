@@ -29,7 +29,7 @@ func (c *ControlPlane) Kubectl(ctx context.Context, dir string, args ...string) 
 	if err != nil {
 		return "", err
 	}
-	kubeconfig, err := (&Account{Name: "admin", token: c.admin.BearerToken, plane: c}).WriteKubeconfig(filepath.Join(dir, "admin"))
+	kubeconfig, err := c.WriteAdminKubeconfig(filepath.Join(dir, "admin"))
 	if err != nil {
 		return "", err
 	}
@@ -39,3 +39,11 @@ func (c *ControlPlane) Kubectl(ctx context.Context, dir string, args ...string) 
 	}
 	return string(out), err
 }
+
+// WriteAdminKubeconfig writes dir/kubeconfig of one who may do everything.
+func (c *ControlPlane) WriteAdminKubeconfig(dir string) (string, error) {
+	return (&Account{Name: "admin", token: c.admin.BearerToken, plane: c}).WriteKubeconfig(dir)
+}
+
+// FreePort is one of loopback that nobody listens on.
+func FreePort() (int, error) { return freePort() }
