@@ -109,9 +109,9 @@ func (m *mesh) verifies(chain []*x509.Certificate) []string {
 		intermediates.AddCert(above)
 	}
 	var names []string
-	for name, authority := range m.authorities {
+	for name, root := range m.authorities {
 		roots := x509.NewCertPool()
-		roots.AddCert(authority.Root())
+		roots.AddCert(root)
 		if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates}); err == nil {
 			names = append(names, name)
 		}
@@ -215,7 +215,7 @@ func forges(ctx context.Context, m *mesh) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	object.Status.Certificate = lab.PEM(m.authorities["bar"].Certificate)
+	object.Status.Certificate = lab.PEM(m.authorities["bar"])
 	_, err = m.thief.CertificatesV1().CertificateSigningRequests().UpdateStatus(ctx, object, metav1.UpdateOptions{})
 	return m.afterWrite(ctx, object, certificate{}, err)
 }

@@ -3,10 +3,12 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -32,7 +34,7 @@ type mesh struct {
 	istiod      *lab.Istiod
 	istiodUser  *lab.Account
 	thief       *kubernetes.Clientset // a service account of bar whose RBAC on requests is as broad as it can be
-	authorities map[string]*lab.Authority
+	authorities map[string]*x509.Certificate
 }
 
 func main() {
@@ -119,21 +121,43 @@ func (m *mesh) start(ctx context.Context, state, records string) (err error) {
 	}
 	m.istiod, m.thief = lab.NewIstiod(m.istiodUser.Client()), thief.Client()
 
-	say("creating the CAs of foo, bar and the mesh")
-	m.authorities = map[string]*lab.Authority{}
-	for _, signer := range []string{"foo", "bar", "istio-system"} {
-		if m.authorities[signer], err = lab.NewRoot(signer + " root"); err != nil {
-			return err
-		}
-	}
-	say("starting Signet as %s", signet.Username())
 	policy := filepath.Join(project, "test", "testdata", "policy.yaml")
-	if m.signet, err = lab.NewSignet(filepath.Join(state, "signet"), policy, signet, m.authorities); err != nil {
+	if m.signet, err = lab.NewSignet(filepath.Join(state, "signet"), policy, signet, nil); err != nil {
 		return err
 	}
+	say("creating the CAs of foo, bar and the mesh: signet ca init")
+	if err = m.createAuthorities(ctx); err != nil {
+		return err
+	}
+	say("starting Signet as %s", signet.Username())
 	m.signet.Records = records
 	m.process, err = m.signet.Serve("all")
 	return err
+}
+
+func (m *mesh) createAuthorities(ctx context.Context) error {
+	binary, err := lab.SignetBinary()
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(m.signet.Dir, "ca")
+	command := exec.CommandContext(ctx, binary, "ca", "init", "--policy", m.signet.Policy, "--ca-dir", folder)
+	if said, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w: %s", command.Args, err, said)
+	}
+	m.authorities = map[string]*x509.Certificate{}
+	for _, signer := range []string{"foo", "bar", "istio-system"} {
+		root, err := os.ReadFile(filepath.Join(folder, signer, "ca.crt"))
+		if err != nil {
+			return err
+		}
+		certificates, err := lab.ParsePEM(root)
+		if err != nil {
+			return err
+		}
+		m.authorities[signer] = certificates[0]
+	}
+	return nil
 }
 
 var began = time.Now()
