@@ -171,10 +171,10 @@ tl::expected<JsonDocument, std::string> JsonDocument::parse(std::string_view tex
   rapidjson::InsituStringStream stream(impl->text.get());
   BoundedHandler handler(impl->document, impl->text.get(), limits);
   rapidjson::ParseResult result;
-  // The reader recurses, as deep as the handler lets it.
+  // Without recursion, so that depth costs memory alone.
   auto read = [&](rapidjson::Document&) {
     rapidjson::Reader reader;
-    result = reader.Parse<rapidjson::kParseInsituFlag>(stream, handler);
+    result = reader.Parse<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag>(stream, handler);
     return !result.IsError();
   };
   impl->document.Populate(read);

@@ -12,6 +12,10 @@
 
 namespace signet {
 
+// Go's decoder, and so the API server, takes 10,000 levels; metadata.managedFields are as deep as a client wants, and a
+// list or watch must not end at the object of one of them.
+inline constexpr std::size_t kMaxApiServerDepth = 10'100;
+
 // What a document may cost: it is refused before more than this is spent on it.
 struct JsonLimits {
   std::size_t max_bytes = std::size_t{8} << 20;

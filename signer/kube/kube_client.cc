@@ -23,8 +23,8 @@ constexpr std::string_view kCsrPath = "/apis/certificates.k8s.io/v1/certificates
 constexpr std::size_t kPageObjects = 500;
 constexpr std::size_t kMaxPageBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxObjectBytes = std::size_t{12} << 20;
-constexpr JsonLimits kPageLimits{.max_bytes = kMaxPageBytes, .max_values = 4'000'000};
-constexpr JsonLimits kObjectLimits{.max_bytes = kMaxObjectBytes};
+constexpr JsonLimits kPageLimits{.max_bytes = kMaxPageBytes, .max_depth = kMaxApiServerDepth, .max_values = 4'000'000};
+constexpr JsonLimits kObjectLimits{.max_bytes = kMaxObjectBytes, .max_depth = kMaxApiServerDepth};
 // How often a list starts anew because its pages expired before they were read.
 constexpr int kMaxListRestarts = 5;
 
@@ -166,6 +166,12 @@ KubeResult<std::string> HttpKubeClient::list_csrs(const std::string& signer_name
   std::size_t objects = kPageObjects;
   std::string next_page;
   int restarts = 0;
+  // What is too much together may do one by one: nobody's objects keep the others from being listed.
+  const auto ask_for_fewer = [&objects] {
+    const bool can = objects > 1;
+    objects = std::max<std::size_t>(objects / 8, 1);
+    return can;
+  };
   for (;;) {
     ApiRequest request;
     request.path = std::string(kCsrPath) + "?limit=" + std::to_string(objects) + signer_selector(signer_name);
@@ -175,10 +181,7 @@ KubeResult<std::string> HttpKubeClient::list_csrs(const std::string& signer_name
     const auto body = transport_->call(request, stop);
     if (!body) {
       const bool is_too_large = body.error().kind == KubeError::Kind::kBadResponse && body.error().http_status == 0;
-      if (is_too_large && objects > 1) {
-        objects = std::max<std::size_t>(objects / 8, 1);
-        continue;
-      }
+      if (is_too_large && ask_for_fewer()) continue;
       if (body.error().kind == KubeError::Kind::kGone && !next_page.empty() && restarts++ < kMaxListRestarts) {
         next_page.clear();
         continue;
@@ -186,6 +189,7 @@ KubeResult<std::string> HttpKubeClient::list_csrs(const std::string& signer_name
       return tl::unexpected(body.error());
     }
     const auto page = JsonDocument::parse(*body, kPageLimits);
+    if (!page && ask_for_fewer()) continue;
     if (!page) return bad_response("the list is not JSON we take: " + page.error());
     const JsonView root = page->root();
     const auto version = root.at("metadata", "resourceVersion").as_string();

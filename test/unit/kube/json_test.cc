@@ -14,6 +14,12 @@ std::string nested(std::size_t depth, char open, char close) {
   return std::string(depth, open) + std::string(depth, close);
 }
 
+TEST_CASE("An answer of the API server is read as deep as that server writes it") {
+  const JsonLimits limits{.max_depth = kMaxApiServerDepth};
+  CHECK(JsonDocument::parse(std::string(10'000, '[') + std::string(10'000, ']'), limits));
+  CHECK_FALSE(JsonDocument::parse(std::string(20'000, '[') + std::string(20'000, ']'), limits));
+}
+
 TEST_CASE("JSON text that breaks a rule is refused with its byte and the rule") {
   struct Row {
     const char* name;
@@ -49,8 +55,8 @@ TEST_CASE("JSON text that breaks a rule is refused with its byte and the rule") 
       {"repeated key, escaped", R"({"a":1,"\u0061":3})", R"(byte 7: the key "a" is repeated)"},
       {"repeated key, nested", R"([{"x":{"k":1,"k":1}}])", R"(byte 13: the key "k" is repeated)"},
       {"repeated empty key", R"({"":1,"":1})", R"(byte 6: the key "" is repeated)"},
-      {"objects too deep", nested(65, '[', ']'), "byte 65: nested deeper than 64"},
-      {"a million deep", std::string(1'000'000, '['), "byte 65: nested deeper than 64"},
+      {"objects too deep", nested(65, '[', ']'), "byte 64: nested deeper than 64"},
+      {"a million deep", std::string(1'000'000, '['), "byte 64: nested deeper than 64"},
   };
   for (const Row& row : rows) {
     INFO(row.name);

@@ -95,6 +95,17 @@ TEST_CASE("A page that is too large is asked for again with fewer objects") {
   CHECK(server.seen().back().target == "/apis/certificates.k8s.io/v1/certificatesigningrequests?limit=62");
 }
 
+TEST_CASE("A page that is too much to parse is asked for again with fewer objects") {
+  FakeApiServer server(cluster().server, [](const Request& request, Response& response) {
+    const std::string items = request.get_param_value("limit") == "1" ? "null" : "[" + std::string(20'000, '[');
+    response.set_content(R"({"metadata":{"resourceVersion":"5"},"items":)" + items + "}", "application/json");
+  });
+  const auto client = connect(server.access(cluster().ca));
+  KubeResult<std::string> version;
+  CHECK(list_names(*client, version).empty());
+  CHECK(version == "5");
+}
+
 TEST_CASE("An answer that is too large is refused") {
   FakeApiServer server(cluster().server, always(200, std::string(13U << 20U, ' ')));
   const auto client = connect(server.access(cluster().ca));
