@@ -65,11 +65,9 @@ int FakeKubeApi::patch_count() const {
 template <typename Call>
 KubeResult<CertificateSigningRequest> FakeKubeApi::with_mishap(std::deque<Mishap>& mishaps, const Call& call) {
   const std::lock_guard lock(mutex_);
-  Mishap mishap;
-  if (!mishaps.empty()) {
-    mishap = mishaps.front();
-    mishaps.pop_front();
-  }
+  if (mishaps.empty()) return call();
+  const Mishap mishap = mishaps.front();
+  mishaps.pop_front();
   if (mishap.then) mishap.then();
   if (mishap.before) return tl::unexpected(*mishap.before);
   KubeResult<CertificateSigningRequest> result = call();
