@@ -89,26 +89,19 @@ ReviewOutcome validate_update(const AdmissionRequest& request, const ReviewConte
     return undecodable(request, before ? after.error() : before.error(), context);
   }
   const SigningRequest facts = signing_request_of(*after);
+  Decision decision = context.policy.evaluate(facts);
   if (before->spec != after->spec) {
-    Decision decision = context.policy.evaluate(facts);
     decision.findings = {{Reason::kRequestMalformed, "spec: is immutable (certificates.k8s.io/v1)"}};
     return outcome(request, facts, std::move(decision), context);
   }
-  Decision decision = context.policy.evaluate(facts);
-  std::vector<Finding> findings;
-  const auto require_granted = [&] {
-    if (decision.denied()) {
-      findings = decision.findings;
-    }
-  };
 
   const bool approves = after->has_condition("Approved") && !before->has_condition("Approved");
   const bool certifies = after->status.certificate != before->status.certificate;
   const bool fails = failed_conditions(*after) != failed_conditions(*before);
-  if (approves || certifies) {
-    require_granted();
-  } else if (decision.denied() && !context.policy.evaluate(signing_request_of(*before)).denied()) {
-    require_granted();
+  // The decision counts where something rests on it, or where it was another before.
+  std::vector<Finding> findings;
+  if (decision.denied() && (approves || certifies || !context.policy.evaluate(signing_request_of(*before)).denied())) {
+    findings = decision.findings;
   }
   if ((certifies || fails) && !context.policy.may_issue(request.user.username, context.self)) {
     findings.push_back({Reason::kIssuerNotAllowed, "\"" + request.user.username + "\" wrote " +

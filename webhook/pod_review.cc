@@ -11,7 +11,6 @@
 namespace signet {
 namespace {
 
-constexpr std::string_view kProxyConfigAnnotation = "proxy.istio.io/config";
 // Kubernetes lets all annotations of an object together have this much.
 constexpr std::size_t kMaxAnnotationBytes = 256U << 10U;
 

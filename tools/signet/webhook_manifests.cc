@@ -143,19 +143,19 @@ Webhook pods(std::vector<std::string> namespaces) {
     return containers + ".exists(c, has(c.env) && c.env.exists(e, e.name == \"" + std::string(kCertSignerVariable) +
            "\"))";
   };
-  return {.name = "pods",
-          .group = "",
-          .version = "v1",
-          .operations = "CREATE",
-          .resources = "pods",
-          .scope = "Namespaced",
-          .namespaces = std::move(namespaces),
-          .conditions = {{"may-name-a-signer",
-                          "(has(object.metadata.annotations) && "
-                          "\"proxy.istio.io/config\" in object.metadata.annotations) || " +
-                              named_in("object.spec.containers") + " || (has(object.spec.initContainers) && " +
-                              named_in("object.spec.initContainers") + ")"}},
-          .failure_policy = "Ignore"};
+  return {
+      .name = "pods",
+      .group = "",
+      .version = "v1",
+      .operations = "CREATE",
+      .resources = "pods",
+      .scope = "Namespaced",
+      .namespaces = std::move(namespaces),
+      .conditions = {{"may-name-a-signer",
+                      "(has(object.metadata.annotations) && \"" + std::string(kProxyConfigAnnotation) +
+                          "\" in object.metadata.annotations) || " + named_in("object.spec.containers") +
+                          " || (has(object.spec.initContainers) && " + named_in("object.spec.initContainers") + ")"}},
+      .failure_policy = "Ignore"};
 }
 
 // Kubernetes takes CEL expressions of at most 100,000 characters.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "webhook/https_front.h"
 #include "webhook/tls_context.h"
@@ -14,6 +15,18 @@ namespace signet::test {
 
 // A new P-256 key and a self-signed certificate of it for 127.0.0.1.
 TlsIdentity make_identity();
+
+// Waits for what another thread is about to do; half a minute says that it never will.
+template <typename Condition>
+bool eventually(Condition condition) {
+  for (int i = 0; i < 30'000; ++i) {
+    if (condition()) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
+}
 
 struct Answer {
   int status = 0;

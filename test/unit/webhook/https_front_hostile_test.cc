@@ -22,6 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Answer;
+using test::eventually;
 using test::RawClient;
 
 const TlsIdentity& identity() {
@@ -45,18 +46,6 @@ std::string head(std::size_t body_size) {
 
 bool is_served(RawClient& client) {
   return client.send(head(2) + "{}") && client.receive().value_or(Answer{}).body == "{}";
-}
-
-// Waits for what another thread is about to do; half a minute says that it never will.
-template <typename Condition>
-bool eventually(Condition condition) {
-  for (int i = 0; i < 30'000; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(1ms);
-  }
-  return false;
 }
 
 TEST_CASE("Only TLS 1.2 and 1.3 are spoken") {

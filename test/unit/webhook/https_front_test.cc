@@ -19,6 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Answer;
+using test::eventually;
 using test::RawClient;
 
 const TlsIdentity& identity() {
@@ -41,18 +42,6 @@ std::unique_ptr<HttpsFront> serve(const FrontLimits& limits = {}, HttpHandler ha
 std::string post(const std::string& body, const std::string& headers = "") {
   return "POST /validate?timeout=3s HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body;
-}
-
-// Waits for what another thread is about to do; half a minute says that it never will.
-template <typename Condition>
-bool eventually(Condition condition) {
-  for (int i = 0; i < 30'000; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(1ms);
-  }
-  return false;
 }
 
 TEST_CASE("A well-behaved client is answered again and again on one connection") {
