@@ -36,6 +36,11 @@ var forks = func() chan<- func() {
 
 // StartProcess runs binary with args; stdout and stderr are appended to logDir/name.log.
 func StartProcess(name, logDir, binary string, args ...string) (*Process, error) {
+	return startCommand(name, logDir, exec.Command(binary, args...))
+}
+
+// startCommand is StartProcess for a command with a folder or an environment of its own.
+func startCommand(name, logDir string, command *exec.Cmd) (*Process, error) {
 	p := &Process{name: name, logPath: filepath.Join(logDir, name+".log"), exited: make(chan struct{})}
 	output, err := os.OpenFile(p.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -47,7 +52,7 @@ func StartProcess(name, logDir, binary string, args ...string) (*Process, error)
 		return nil, err
 	}
 	p.logFrom = before.Size()
-	p.cmd = exec.Command(binary, args...)
+	p.cmd = command
 	p.cmd.Stdout, p.cmd.Stderr = output, output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
