@@ -165,3 +165,11 @@ func freePort() (int, error) {
 	}
 	return ports[0], nil
 }
+
+func listening(port int) error {
+	connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return err
+	}
+	return connection.Close()
+}
