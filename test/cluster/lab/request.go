@@ -43,6 +43,8 @@ type Request struct {
 	Key      string // P256 when empty
 	Usages   []certificatesv1.KeyUsage
 	Lifetime time.Duration // 0: expirationSeconds is absent
+	// NoSubject leaves the subject empty, as ztunnel does; otherwise it is istiod's one empty organization.
+	NoSubject bool
 }
 
 // Workload is the request that istiod makes for a workload: one SPIFFE ID, an empty organization, a day.
@@ -60,13 +62,16 @@ func Serving(signer string) Request {
 	return Request{Signer: signer, DNS: IstiodNames, Usages: ServingUsages, Lifetime: 10 * 365 * 24 * time.Hour}
 }
 
-// Object makes a key and the CertificateSigningRequest that proves its possession.
-func (r Request) Object() (*certificatesv1.CertificateSigningRequest, crypto.Signer, error) {
+// PEM makes a key and the PKCS#10 that proves its possession.
+func (r Request) PEM() ([]byte, crypto.Signer, error) {
 	key, err := newKey(r.Key)
 	if err != nil {
 		return nil, nil, err
 	}
-	template := &x509.CertificateRequest{Subject: pkix.Name{Organization: []string{""}}}
+	template := &x509.CertificateRequest{}
+	if !r.NoSubject {
+		template.Subject = pkix.Name{Organization: []string{""}}
+	}
 	if len(r.URIs)+len(r.DNS) > 0 {
 		names, err := subjectAltName(r.URIs, r.DNS)
 		if err != nil {
@@ -75,13 +80,19 @@ func (r Request) Object() (*certificatesv1.CertificateSigningRequest, crypto.Sig
 		template.ExtraExtensions = []pkix.Extension{names}
 	}
 	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), key, err
+}
+
+// Object makes a key and the CertificateSigningRequest that proves its possession.
+func (r Request) Object() (*certificatesv1.CertificateSigningRequest, crypto.Signer, error) {
+	request, key, err := r.PEM()
 	if err != nil {
 		return nil, nil, err
 	}
 	object := &certificatesv1.CertificateSigningRequest{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "csr-workload-"},
 		Spec: certificatesv1.CertificateSigningRequestSpec{
-			Request:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}),
+			Request:    request,
 			SignerName: r.Signer,
 			Usages:     r.Usages,
 		},
