@@ -90,6 +90,8 @@ void check_usages(const SigningRequest& request, const Pkcs10Facts& facts, const
 // the limit; we grant the shortest, and expect of a foreign signer what cert-manager does: the annotation wins.
 std::chrono::seconds check_duration(const SigningRequest& request, const CertificateLimits& limits, bool foreign,
                                     const std::string& rule, std::vector<Finding>& findings) {
+  const std::string field =
+      request.kind == SigningRequest::Kind::kCertificateRequest ? "spec.duration" : "spec.expirationSeconds";
   const std::string allowed = "; allowed are " + seconds_text(kMinDuration.count()) + " to " +
                               seconds_text(limits.max_duration.count()) + " (" + to_string(limits.max_duration) + ", " +
                               rule + ".certificate.maxDuration)";
@@ -100,12 +102,12 @@ std::chrono::seconds check_duration(const SigningRequest& request, const Certifi
   if (request.expiration_seconds) {
     lifetime = std::chrono::seconds(*request.expiration_seconds);
     if (!in_bounds(lifetime)) {
-      findings.push_back({Reason::kDurationTooLong,
-                          "spec.expirationSeconds asks for " + seconds_text(*request.expiration_seconds) + allowed});
+      findings.push_back(
+          {Reason::kDurationTooLong, field + " asks for " + seconds_text(*request.expiration_seconds) + allowed});
     }
   } else if (!request.annotated_duration && !in_bounds(lifetime)) {
-    findings.push_back({Reason::kDurationTooLong, "spec.expirationSeconds is absent, for which the signer gives " +
-                                                      seconds_text(lifetime.count()) + allowed});
+    findings.push_back({Reason::kDurationTooLong,
+                        field + " is absent, for which the signer gives " + seconds_text(lifetime.count()) + allowed});
   }
   if (request.annotated_duration) {
     const std::optional<std::chrono::seconds> annotated = parse_duration(*request.annotated_duration);
@@ -283,9 +285,11 @@ Decision Policy::evaluate(const SigningRequest& request) const {
   }
   check_extensions(facts, findings);
   if (request.annotated_is_ca && *request.annotated_is_ca != "false") {
-    findings.push_back({Reason::kCaRequested, "annotation experimental.cert-manager.io/request-is-ca is " +
-                                                  in_quotes(*request.annotated_is_ca) +
-                                                  "; only certificates of workloads are signed"});
+    const bool annotated = request.kind == SigningRequest::Kind::kCertificateSigningRequest;
+    findings.push_back(
+        {Reason::kCaRequested,
+         std::string(annotated ? "annotation experimental.cert-manager.io/request-is-ca is " : "spec.isCA is ") +
+             in_quotes(*request.annotated_is_ca) + "; only certificates of workloads are signed"});
   }
   std::ranges::move(subject.findings, std::back_inserter(findings));
   if (!std::ranges::binary_search(signers_, signer) && tenant == nullptr) {
@@ -308,7 +312,8 @@ Decision Policy::evaluate(const SigningRequest& request) const {
   std::chrono::seconds lifetime{0};
   if (tenant != nullptr) {
     check_usages(request, facts, tenant->certificate, rule, findings);
-    lifetime = check_duration(request, tenant->certificate, issuers_are_foreign(), rule, findings);
+    const bool foreign = issuers_are_foreign() || request.kind == SigningRequest::Kind::kCertificateRequest;
+    lifetime = check_duration(request, tenant->certificate, foreign, rule, findings);
     decision.tenant = tenant->name;
     decision.rule = rule;
   }

@@ -44,6 +44,7 @@ struct PolicyModel {
     std::string secret_name;
   };
   enum class OtherSigners { kDeny, kPass };
+  enum class CertificateRequests { kDeny, kEvaluate };
 
   std::string name;
   std::vector<std::string> trust_domains;
@@ -52,6 +53,8 @@ struct PolicyModel {
   std::string root_namespace;
   std::string routed_signer;  ///< empty: none
   OtherSigners other_signers = OtherSigners::kDeny;
+  /// cert-manager's own requests for signers that tenants have: refused, or judged like any other.
+  CertificateRequests certificate_requests = CertificateRequests::kDeny;
   std::vector<std::string> requesters;
   std::vector<std::string> issuers;  ///< user names that sign in our place; empty: we sign
   std::vector<Signer> signers;       ///< those with something said of them beyond their name

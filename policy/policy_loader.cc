@@ -182,7 +182,7 @@ class PolicyReader {
   void read_spec(const Field& spec, PolicyModel& model) {
     if (!expect_map(spec,
                     {"trustDomains", "signerDomain", "defaultSigner", "rootNamespace", "routedSigner", "otherSigners",
-                     "requesters", "issuers", "signers", "certificate", "tenants"},
+                     "certificateRequests", "requesters", "issuers", "signers", "certificate", "tenants"},
                     {"trustDomains", "signerDomain", "requesters", "tenants"})) {
       return;
     }
@@ -198,6 +198,12 @@ class PolicyReader {
             field(spec, "otherSigners"), [](auto t) { return t == "deny" || t == "pass"; }, "deny or pass");
         others == "pass") {
       model.other_signers = PolicyModel::OtherSigners::kPass;
+    }
+    if (const std::string requests = read_name(
+            field(spec, "certificateRequests"), [](auto t) { return t == "deny" || t == "evaluate"; },
+            "deny or evaluate");
+        requests == "evaluate") {
+      model.certificate_requests = PolicyModel::CertificateRequests::kEvaluate;
     }
     model.requesters = read_requesters(field(spec, "requesters"));
     model.issuers = read_names(field(spec, "issuers"), is_username, "a user name");

@@ -69,8 +69,12 @@ struct Pkcs10Facts {
   std::vector<std::string> other_extensions;
 };
 
-/// Everything about a CertificateSigningRequest that a decision may rest on.
+/// Everything about a request for a certificate that a decision may rest on.
 struct SigningRequest {
+  /// A CertificateSigningRequest of Kubernetes, or cert-manager's own CertificateRequest, which cert-manager signs
+  /// whoever signs the former.
+  enum class Kind { kCertificateSigningRequest, kCertificateRequest };
+  Kind kind = Kind::kCertificateSigningRequest;
   std::string uid;   ///< metadata.uid of the object
   std::string name;  ///< metadata.name; empty where the API server has yet to generate it
   std::string signer_name;
@@ -78,8 +82,9 @@ struct SigningRequest {
   std::string requester;
   std::vector<std::string> requester_groups;
   std::vector<std::string> usages;
-  std::optional<std::int64_t> expiration_seconds;
-  /// cert-manager's annotations experimental.cert-manager.io/request-duration and …/request-is-ca, as they stand.
+  std::optional<std::int64_t> expiration_seconds;  ///< of a CertificateRequest: its spec.duration
+  /// cert-manager's annotations experimental.cert-manager.io/request-duration and …/request-is-ca, as they stand; of a
+  /// CertificateRequest the latter is its spec.isCA.
   std::optional<std::string> annotated_duration;
   std::optional<std::string> annotated_is_ca;
   /// The facts, or why spec.request is not a PKCS#10 that can be judged.

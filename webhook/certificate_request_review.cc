@@ -2,48 +2,85 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "policy/quoting.h"
+#include "signer/csr/signing_request_of.h"
+#include "signer/kube/objects.h"
 
 namespace signet {
 namespace {
 
-// The signerName under which cert-manager serves CertificateSigningRequests for the same issuer
-// (https://cert-manager.io/docs/usage/kube-csr/). An absent kind means Issuer, an absent group cert-manager's own.
-std::string signer_name_of(const std::string& group, const std::string& kind, const std::string& ns,
-                           const std::string& name) {
-  return kind == "ClusterIssuer" ? "clusterissuers." + group + "/" + name : "issuers." + group + "/" + ns + "." + name;
+using Operation = AdmissionRequest::Operation;
+
+// The text of all that a judgement of the object rests on.
+std::string judged_fields(JsonView object) {
+  std::string text;
+  for (const char* const field : {"issuerRef", "request", "duration", "isCA", "usages"}) {
+    object.at("spec", field).append_to(text);
+    text += '\n';
+  }
+  return text;
+}
+
+// Whether somebody asks for something: not where an update leaves what was asked as it was, so that clean-up is never
+// blocked.
+bool asks(const AdmissionRequest& request) {
+  switch (request.operation) {
+    case Operation::kCreate:
+      return true;
+    case Operation::kUpdate:
+      return judged_fields(request.object) != judged_fields(request.old_object);
+    case Operation::kDelete:
+    case Operation::kConnect:
+      break;
+  }
+  return false;
+}
+
+bool is_our_signer(const std::string& signer_name, const Policy& policy) {
+  const auto signer = policy.signer_in_domain(signer_name);
+  return signer && (std::ranges::binary_search(policy.signers(), *signer) || *signer == policy.model().routed_signer);
+}
+
+ReviewOutcome malformed(const AdmissionRequest& request, std::string message, const ReviewContext& context) {
+  return judge(request, {{Reason::kRequestMalformed, std::move(message)}}, context);
+}
+
+ReviewOutcome evaluate(const AdmissionRequest& request, const std::string& signer_name, const ReviewContext& context) {
+  const auto object = CertificateRequest::decode(request.object);
+  if (!object) {
+    return malformed(request, object.error(), context);
+  }
+  const auto facts = signing_request_of(*object, signer_name, request.user);
+  if (!facts) {
+    return malformed(request, facts.error(), context);
+  }
+  return judge(request, *facts, context.policy.evaluate(*facts), context);
 }
 
 }  // namespace
 
 ReviewOutcome validate_certificate_request(const AdmissionRequest& request, const ReviewContext& context) {
-  if (request.operation != AdmissionRequest::Operation::kCreate || !request.sub_resource.empty()) {
+  if (!asks(request) || !request.sub_resource.empty()) {
     return pass();
   }
-  const JsonView issuer = request.object.at("spec", "issuerRef");
-  std::string fields[3];
-  const char* const names[] = {"group", "kind", "name"};
-  for (int i = 0; i < 3; ++i) {
-    const JsonView field = issuer.get(names[i]);
-    if (!field.as_string() && !field.is_absent_or_null()) {
-      return judge(request,
-                   {{Reason::kRequestMalformed, "spec.issuerRef." + std::string(names[i]) + ": must be a text"}},
-                   context);
-    }
-    fields[i] = field.as_string().value_or("");
+  const auto issuer = CertificateRequest::Issuer::decode(request.object);
+  if (!issuer) {
+    return malformed(request, issuer.error(), context);
   }
-  const std::string& group = fields[0].empty() ? std::string("cert-manager.io") : fields[0];
-  const std::string signer_name = signer_name_of(group, fields[1], request.name_space, fields[2]);
-  const auto signer = context.policy.signer_in_domain(signer_name);
-  if (!signer || !(std::ranges::binary_search(context.policy.signers(), *signer) ||
-                   *signer == context.policy.model().routed_signer)) {
+  const std::string signer_name = issuer->signer_name(request.name_space);
+  if (!is_our_signer(signer_name, context.policy)) {
     return pass();
+  }
+  if (context.policy.model().certificate_requests == PolicyModel::CertificateRequests::kEvaluate) {
+    return evaluate(request, signer_name, context);
   }
   return judge(request,
                {{Reason::kSignerNotAllowed,
                  "spec.issuerRef names " + in_quotes(signer_name) +
-                     ", which signs for its tenant by CertificateSigningRequest only (tenants[].signers)"}},
+                     ", which signs for its tenant by CertificateSigningRequest only (tenants[].signers, "
+                     "certificateRequests)"}},
                context);
 }
 

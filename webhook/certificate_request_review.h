@@ -4,8 +4,9 @@
 
 namespace signet {
 
-/// Judges a CertificateRequest of cert-manager (cert-manager.io) at CREATE: one whose issuerRef is a signer that the
-/// policy names would go around the CertificateSigningRequest, and is refused.
+/// Judges a CertificateRequest of cert-manager (cert-manager.io) whose issuerRef is a signer that the policy names, at
+/// CREATE and wherever an update changes what it asks for. It would go around the CertificateSigningRequest, and is
+/// refused; with `certificateRequests: evaluate` it is judged by the same rules, for the user who writes it.
 [[nodiscard]] ReviewOutcome validate_certificate_request(const AdmissionRequest& request, const ReviewContext& context);
 
 }  // namespace signet

@@ -22,22 +22,6 @@ bool is_foreign(JsonView object, const Policy& policy) {
   return signer_name && !policy.governs(*signer_name);
 }
 
-ReviewOutcome outcome(const AdmissionRequest& request, const SigningRequest& facts, Decision decision,
-                      const ReviewContext& context) {
-  ReviewOutcome result;
-  result.answer = decision.findings.empty() ? AdmissionAnswer::allow() : AdmissionAnswer::deny(decision.findings);
-  result.record = audit_record(AuditRecord::Event::kReview, facts, decision, context.policy.digest());
-  result.record->decision = result.answer.allowed ? "granted" : "denied";
-  if (!result.answer.allowed) {
-    result.record->signer_granted.clear();
-  }
-  // Who is answered here: after CREATE not the one in the spec, of whom the record of the CREATE tells.
-  result.record->requester = request.user.username;
-  result.record->request_uid = request.uid;
-  result.record->dry_run = request.dry_run;
-  return result;
-}
-
 ReviewOutcome undecodable(const AdmissionRequest& request, std::string error, const ReviewContext& context) {
   Decision decision;
   decision.findings.push_back({Reason::kRequestMalformed, std::move(error)});
@@ -45,7 +29,7 @@ ReviewOutcome undecodable(const AdmissionRequest& request, std::string error, co
   facts.name = request.name;
   facts.requester = request.user.username;
   facts.pkcs10 = tl::unexpected(decision.findings.front().message);
-  return outcome(request, facts, std::move(decision), context);
+  return judge(request, facts, decision, context);
 }
 
 // An object of which it is known who is to sign it: the signerName is what makes it ours or not.
@@ -92,7 +76,7 @@ ReviewOutcome validate_update(const AdmissionRequest& request, const ReviewConte
   Decision decision = context.policy.evaluate(facts);
   if (before->spec != after->spec) {
     decision.findings = {{Reason::kRequestMalformed, "spec: is immutable (certificates.k8s.io/v1)"}};
-    return outcome(request, facts, std::move(decision), context);
+    return judge(request, facts, decision, context);
   }
 
   const bool approves = after->has_condition("Approved") && !before->has_condition("Approved");
@@ -113,7 +97,7 @@ ReviewOutcome validate_update(const AdmissionRequest& request, const ReviewConte
     std::ranges::move(certificate_findings(*after, decision, context), std::back_inserter(findings));
   }
   decision.findings = std::move(findings);
-  return outcome(request, facts, std::move(decision), context);
+  return judge(request, facts, decision, context);
 }
 
 }  // namespace
@@ -139,7 +123,7 @@ ReviewOutcome validate_csr(const AdmissionRequest& request, const ReviewContext&
     return undecodable(request, object.error(), context);
   }
   const SigningRequest facts = signing_request_of(*object, request.user);
-  return outcome(request, facts, context.policy.evaluate(facts), context);
+  return judge(request, facts, context.policy.evaluate(facts), context);
 }
 
 ReviewOutcome mutate_csr(const AdmissionRequest& request, const ReviewContext& context) {
@@ -173,7 +157,7 @@ ReviewOutcome mutate_csr(const AdmissionRequest& request, const ReviewContext& c
 
   Decision decision;
   decision.identity = facts.pkcs10 && !facts.pkcs10->names.empty() ? facts.pkcs10->names.front().value : "";
-  ReviewOutcome result = outcome(request, facts, std::move(decision), context);
+  ReviewOutcome result = judge(request, facts, decision, context);
   result.answer.json_patch = patch.take();
   result.record->decision = "patched";
   result.record->signer_granted = adjustment.signer_name.value_or("");

@@ -3,13 +3,24 @@
 #include <utility>
 
 namespace signet {
+namespace {
+
+AdmissionAnswer answer(const std::vector<Finding>& findings) {
+  return findings.empty() ? AdmissionAnswer::allow() : AdmissionAnswer::deny(findings);
+}
+
+std::string object_of(const AdmissionRequest& request) {
+  return request.kind + " " + request.name_space + "/" + request.name;
+}
+
+}  // namespace
 
 ReviewOutcome pass() { return {.answer = AdmissionAnswer::allow(), .record = std::nullopt}; }
 
 ReviewOutcome judge(const AdmissionRequest& request, const std::vector<Finding>& findings,
                     const ReviewContext& context) {
   ReviewOutcome outcome;
-  outcome.answer = findings.empty() ? AdmissionAnswer::allow() : AdmissionAnswer::deny(findings);
+  outcome.answer = answer(findings);
   AuditRecord record;
   record.event = AuditRecord::Event::kReview;
   record.decision = findings.empty() ? "granted" : "denied";
@@ -17,12 +28,34 @@ ReviewOutcome judge(const AdmissionRequest& request, const std::vector<Finding>&
   record.message = outcome.answer.message;
   record.request_uid = request.uid;
   record.dry_run = request.dry_run;
-  record.object = request.kind + " " + request.name_space + "/" + request.name;
+  record.object = object_of(request);
   record.requester = request.user.username;
   if (const PolicyModel::Tenant* const tenant = context.policy.tenant_of_namespace(request.name_space)) {
     record.tenant = tenant->name;
   }
   record.policy = context.policy.digest();
+  outcome.record = std::move(record);
+  return outcome;
+}
+
+ReviewOutcome judge(const AdmissionRequest& request, const SigningRequest& facts, const Decision& decision,
+                    const ReviewContext& context) {
+  ReviewOutcome outcome;
+  outcome.answer = answer(decision.findings);
+  AuditRecord record = audit_record(AuditRecord::Event::kReview, facts, decision, context.policy.digest());
+  record.decision = outcome.answer.allowed ? "granted" : "denied";
+  if (!outcome.answer.allowed) {
+    record.signer_granted.clear();
+  }
+  if (facts.kind == SigningRequest::Kind::kCertificateRequest) {
+    record.object = object_of(request);
+    record.csr_name.clear();
+    record.csr_uid.clear();
+  }
+  // Who is answered here: after CREATE not the one in the spec, of whom the record of the CREATE tells.
+  record.requester = request.user.username;
+  record.request_uid = request.uid;
+  record.dry_run = request.dry_run;
   outcome.record = std::move(record);
   return outcome;
 }

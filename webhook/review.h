@@ -32,9 +32,13 @@ struct ReviewOutcome {
 /// For a request that is none of our business.
 [[nodiscard]] ReviewOutcome pass();
 
-/// Allowed if there are no findings, and told in the review log in any case. For objects other than certificate
-/// requests, of which there is nothing more to tell than who did what.
+/// Allowed if there are no findings, and told in the review log in any case. For objects that are no requests for a
+/// certificate or cannot be read as one, of which there is nothing more to tell than who did what.
 [[nodiscard]] ReviewOutcome judge(const AdmissionRequest& request, const std::vector<Finding>& findings,
                                   const ReviewContext& context);
+
+/// The same for a request for a certificate: `facts` are what was judged, and `decision` what was decided on them.
+[[nodiscard]] ReviewOutcome judge(const AdmissionRequest& request, const SigningRequest& facts,
+                                  const Decision& decision, const ReviewContext& context);
 
 }  // namespace signet

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "policy/signing_request.h"
@@ -20,5 +21,11 @@ struct Requester {
 
 /// The same with the requester that the API server wrote into the spec.
 [[nodiscard]] SigningRequest signing_request_of(const CertificateSigningRequest& object);
+
+/// The facts of cert-manager's own `request` to the issuer behind `signer_name`. What is absent is what cert-manager
+/// takes it for. An error says which field policy cannot judge.
+[[nodiscard]] tl::expected<SigningRequest, std::string> signing_request_of(const CertificateRequest& request,
+                                                                           std::string signer_name,
+                                                                           Requester requester);
 
 }  // namespace signet

@@ -16,12 +16,14 @@ class FieldReader {
   FieldReader(JsonView object, std::string_view path, std::string& error)
       : object_(object), path_(path), error_(error) {
     if (!object_.is_absent_or_null() && !object_.is_object())
-      error_ = error_.empty() ? path_ + ": must be an object" : error_;
+      error_ = error_.empty() ? (path_.empty() ? "the object" : path_) + ": must be an object" : error_;
   }
 
   [[nodiscard]] FieldReader object(std::string_view key) const { return {object_.get(key), path_of(key), error_}; }
 
-  void string(std::string_view key, std::string& out) const {
+  // `out` is a text, or one that may be absent.
+  template <typename Text>
+  void string(std::string_view key, Text& out) const {
     const JsonView field = object_.get(key);
     if (field.is_absent_or_null()) return;
     if (const auto text = field.as_string()) {
@@ -48,6 +50,14 @@ class FieldReader {
     using Limits = std::numeric_limits<std::int32_t>;
     if (!number || *number < Limits::min() || *number > Limits::max()) return refuse(key, "must be a 32-bit integer");
     out = static_cast<std::int32_t>(*number);
+  }
+
+  void boolean(std::string_view key, bool& out) const {
+    const JsonView field = object_.get(key);
+    if (field.is_absent_or_null()) return;
+    const auto value = field.as_bool();
+    if (!value) return refuse(key, "must be true or false");
+    out = *value;
   }
 
   void strings(std::string_view key, std::vector<std::string>& out) const {
@@ -144,6 +154,40 @@ tl::expected<CertificateSigningRequest, std::string> CertificateSigningRequest::
 
   if (!error.empty()) return tl::unexpected(std::move(error));
   return csr;
+}
+
+std::string CertificateRequest::Issuer::signer_name(std::string_view ns) const {
+  return kind == "ClusterIssuer" ? "clusterissuers." + group + "/" + name
+                                 : "issuers." + group + "/" + std::string(ns) + "." + name;
+}
+
+tl::expected<CertificateRequest::Issuer, std::string> CertificateRequest::Issuer::decode(JsonView object) {
+  Issuer issuer;
+  std::string error;
+  const FieldReader fields = FieldReader(object, "", error).object("spec").object("issuerRef");
+  std::string group;
+  fields.string("group", group);
+  fields.string("kind", issuer.kind);
+  fields.string("name", issuer.name);
+  if (!error.empty()) return tl::unexpected(std::move(error));
+  if (!group.empty()) issuer.group = std::move(group);
+  return issuer;
+}
+
+tl::expected<CertificateRequest, std::string> CertificateRequest::decode(JsonView object) {
+  CertificateRequest request;
+  std::string error;
+  const FieldReader root(object, "", error);
+  const FieldReader metadata = root.object("metadata");
+  metadata.string("name", request.name);
+  metadata.string("uid", request.uid);
+  const FieldReader spec = root.object("spec");
+  spec.base64("request", request.request);
+  spec.string("duration", request.duration);
+  spec.strings("usages", request.usages);
+  spec.boolean("isCA", request.is_ca);
+  if (!error.empty()) return tl::unexpected(std::move(error));
+  return request;
 }
 
 bool CertificateSigningRequest::has_condition(std::string_view type) const {

@@ -75,4 +75,32 @@ struct CertificateSigningRequest {
   bool operator==(const CertificateSigningRequest&) const = default;
 };
 
+// cert-manager.io/v1 CertificateRequest, as far as we read it
+// (https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.CertificateRequest).
+struct CertificateRequest {
+  std::string name;
+  std::string uid;
+
+  // spec.issuerRef; what is absent means cert-manager's own group and an Issuer.
+  struct Issuer {
+    std::string group = "cert-manager.io";
+    std::string kind = "Issuer";
+    std::string name;
+
+    // The signerName under which cert-manager serves CertificateSigningRequests for the same issuer, referred to from
+    // namespace `ns` (https://cert-manager.io/docs/usage/kube-csr/).
+    [[nodiscard]] std::string signer_name(std::string_view ns) const;
+    // Errors as below.
+    [[nodiscard]] static tl::expected<Issuer, std::string> decode(JsonView object);
+  };
+
+  std::string request;                  // as of a CertificateSigningRequest
+  std::optional<std::string> duration;  // as Go writes it; absent: the issuer's default
+  std::vector<std::string> usages;
+  bool is_ca = false;
+
+  // As of a CertificateSigningRequest: absent is empty, a wrong type is an error that begins with the path.
+  [[nodiscard]] static tl::expected<CertificateRequest, std::string> decode(JsonView object);
+};
+
 }  // namespace signet

@@ -186,17 +186,19 @@ std::vector<Webhook> issuer_requests(const Policy& policy) {
   std::vector<Webhook> webhooks;
   const auto add = [&](const std::string& names) {
     const std::string suffix = webhooks.empty() ? "" : "-" + std::to_string(webhooks.size() + 1);
-    webhooks.push_back({.name = "certificaterequests" + suffix,
-                        .group = "cert-manager.io",
-                        .version = "v1",
-                        .operations = "CREATE",
-                        .resources = "certificaterequests",
-                        .scope = "Namespaced",
-                        .namespaces = {},
-                        .conditions = {{"issuer-kind", cluster ? of_cluster : "!(" + of_cluster + ")"},
-                                       {"issuer-group", of_group},
-                                       {"issuer-is-our-signer", name + " in [" + names + "]"}},
-                        .failure_policy = "Fail"});
+    webhooks.push_back(
+        {.name = "certificaterequests" + suffix,
+         .group = "cert-manager.io",
+         .version = "v1",
+         .operations = "CREATE, UPDATE",
+         .resources = "certificaterequests",
+         .scope = "Namespaced",
+         .namespaces = {},
+         .conditions = {{"spec-is-written", "request.operation == \"CREATE\" || object.spec != oldObject.spec"},
+                        {"issuer-kind", cluster ? of_cluster : "!(" + of_cluster + ")"},
+                        {"issuer-group", of_group},
+                        {"issuer-is-our-signer", name + " in [" + names + "]"}},
+         .failure_policy = "Fail"});
   };
   std::vector<std::string> signers = policy.signers();
   if (!policy.model().routed_signer.empty()) {

@@ -52,6 +52,7 @@ TEST_CASE("The smallest complete policy means what its comments say") {
   CHECK(model->root_namespace == "istio-system");
   CHECK(model->requesters == std::vector<std::string>{"system:serviceaccount:istio-system:istiod", "self"});
   CHECK(model->other_signers == PolicyModel::OtherSigners::kDeny);
+  CHECK(model->certificate_requests == PolicyModel::CertificateRequests::kDeny);
   CHECK(model->routed_signer.empty());
   CHECK(model->issuers.empty());
   REQUIRE(model->tenants.size() == 3);
@@ -73,11 +74,13 @@ TEST_CASE("Optional fields are read") {
   REQUIRE_FALSE(model);  // a flow map cannot go on in block style
   const auto good = load_policy(
       with_spec(std::string(kSpec) + "  routedSigner: routed\n  otherSigners: pass\n  issuers: [bob]\n"
+                                     "  certificateRequests: evaluate\n"
                                      "  rootNamespace: mesh\n  signers: [{name: a, secretName: a-ca-selfsigned}]\n"),
       "p.yaml");
   REQUIRE(good);
   CHECK(good->routed_signer == "routed");
   CHECK(good->other_signers == PolicyModel::OtherSigners::kPass);
+  CHECK(good->certificate_requests == PolicyModel::CertificateRequests::kEvaluate);
   CHECK(good->issuers == std::vector<std::string>{"bob"});
   CHECK(good->root_namespace == "mesh");
   REQUIRE(good->signers.size() == 1);
@@ -105,6 +108,7 @@ TEST_CASE("Every problem of a policy is told with its place, in their order") {
                  "  requesters: ['a b']\n"
                  "  tenats: []\n"
                  "  otherSigners: maybe\n"
+                 "  certificateRequests: sometimes\n"
                  "  tenants: []\n"),
        "p.yaml:5:18: spec.trustDomains[0]: \"Cluster.local\" is not a SPIFFE trust domain\n"
        "p.yaml:5:33: spec.trustDomains[1]: \"spiffe://x\" is not a SPIFFE trust domain\n"
@@ -112,9 +116,10 @@ TEST_CASE("Every problem of a policy is told with its place, in their order") {
        "p.yaml:7:16: spec.requesters[0]: \"a b\" is not a user name such as "
        "system:serviceaccount:<namespace>:<name>, or self\n"
        "p.yaml:8:3: spec: unknown key \"tenats\"; known are trustDomains, signerDomain, defaultSigner, rootNamespace, "
-       "routedSigner, otherSigners, requesters, issuers, signers, certificate, tenants\n"
+       "routedSigner, otherSigners, certificateRequests, requesters, issuers, signers, certificate, tenants\n"
        "p.yaml:9:17: spec.otherSigners: \"maybe\" is not deny or pass\n"
-       "p.yaml:10:12: spec.tenants: must not be empty\n"},
+       "p.yaml:10:24: spec.certificateRequests: \"sometimes\" is not deny or evaluate\n"
+       "p.yaml:11:12: spec.tenants: must not be empty\n"},
       {"overlaps",
        with_spec(std::string(kSpec) + "  - {name: b, namespaces: [b, a], signers: [b], dnsNames: [x.y]}\n"
                                       "  - {name: a, namespaces: [c, c], signers: [c], dnsNames: [x.y]}\n"),

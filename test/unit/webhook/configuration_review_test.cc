@@ -196,7 +196,7 @@ TEST_CASE("The environment of every container of a Pod is judged") {
 TEST_CASE("A CertificateRequest for a signer of the policy is refused, for it would go around the CSR") {
   const std::string refused =
       "SignerNotAllowed: spec.issuerRef names \"clusterissuers.cert-manager.io/foo\", which signs for its tenant by "
-      "CertificateSigningRequest only (tenants[].signers)";
+      "CertificateSigningRequest only (tenants[].signers, certificateRequests)";
   const auto [issuer, expected] = GENERATE_COPY(table<std::string, std::string>({
       {R"({"name":"foo","kind":"ClusterIssuer","group":"cert-manager.io"})", refused},
       {R"({"name":"foo","kind":"ClusterIssuer"})", refused},
@@ -204,7 +204,7 @@ TEST_CASE("A CertificateRequest for a signer of the policy is refused, for it wo
       {R"({"name":"foo"})", "allowed"},
       {R"({"name":"letsencrypt","kind":"ClusterIssuer"})", "allowed"},
       {R"({"name":"foo","kind":"ClusterIssuer","group":"example.com"})", "allowed"},
-      {R"({"name":7,"kind":"ClusterIssuer"})", "RequestMalformed: spec.issuerRef.name: must be a text"},
+      {R"({"name":7,"kind":"ClusterIssuer"})", "RequestMalformed: spec.issuerRef.name: must be a string"},
   }));
   CAPTURE(issuer);
   CHECK(answer(validate_certificate_request, "bar", R"({"spec":{"issuerRef":)" + issuer + "}}") == expected);
