@@ -12,7 +12,11 @@ namespace signet {
 /// spec.expirationSeconds can carry.
 [[nodiscard]] std::optional<std::chrono::seconds> parse_duration(std::string_view text);
 
-/// The shortest such text: "24h", "1h30m".
+/// Reads a duration as Go does (time.ParseDuration, so metav1.Duration: "1.5h", "2160h0m0s", "90m30.5s"), rounded up to
+/// whole seconds. Nothing for any other text, and for a negative one.
+[[nodiscard]] std::optional<std::chrono::seconds> parse_go_duration(std::string_view text);
+
+/// The shortest of the former texts: "24h", "1h30m".
 [[nodiscard]] std::string to_string(std::chrono::seconds duration);
 
 }  // namespace signet
