@@ -2,18 +2,14 @@
 #include <chrono>
 #include <iostream>
 #include <map>
-#include <memory>
 
 #include "policy/duration.h"
 #include "signer/issue/ca_creation.h"
 #include "signer/kube/json_writer.h"
-#include "signer/kube/kube_client.h"
 #include "signer/kube/rfc3339.h"
-#include "signer/trust/trust_store.h"
-#include "tools/signet/cluster_access.h"
+#include "tools/signet/ca_place.h"
 #include "tools/signet/command.h"
 #include "tools/signet/command_line.h"
-#include "tools/signet/input_file.h"
 
 namespace signet {
 
@@ -34,88 +30,11 @@ constexpr const char* kRootsUsage =
 // One that lives for less is over before a mesh is set up with it.
 constexpr std::chrono::hours kMinLifetime{1};
 
-po::options_description common_options() {
-  po::options_description options("Options");
-  options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"), "whose signers are meant");
-  options.add_options()("ca-dir", po::value<std::string>()->value_name("DIR"),
-                        "CAs as DIR/<signer>/{tls.crt,tls.key,ca.crt}");
-  options.add_options()("ca-namespace", po::value<std::string>()->value_name("NAMESPACE"),
-                        "CAs as kubernetes.io/tls Secrets, <signer>-ca unless the policy says otherwise");
-  options.add_options()("kubeconfig", po::value<std::string>()->value_name("FILE"),
-                        "with --ca-namespace: how to reach the API server; absent: the pod's service account");
+po::options_description options_for_signers() {
+  po::options_description options = ca_place_options();
   options.add_options()("signer", po::value<std::vector<std::string>>()->composing()->value_name("NAME"),
                         "this signer alone, without its domain; may be repeated. Absent: all of the policy's");
   return options;
-}
-
-// Which CAs are meant, and where they are: in `directory`, or in `name_space` behind `api`.
-struct CaPlace {
-  std::shared_ptr<const Policy> policy;
-  std::vector<std::string> signers;
-  std::string directory;
-  std::string name_space;
-  std::unique_ptr<KubeApi> api;
-
-  [[nodiscard]] std::string of(const std::string& signer) const {
-    return api == nullptr ? directory + "/" + signer : "Secret " + name_space + "/" + policy->secret_name(signer);
-  }
-};
-
-int complain_of_all(const std::vector<std::string>& problems, int exit_code) {
-  for (const std::string& problem : problems) {
-    static_cast<void>(usage_error(problem));
-  }
-  return exit_code;
-}
-
-// The signers named, each once; all if none is. An error lists those that the policy does not have.
-tl::expected<std::vector<std::string>, std::vector<std::string>> signers_named(const Policy& policy,
-                                                                               std::vector<std::string> names) {
-  if (names.empty()) {
-    return policy.signers();
-  }
-  std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
-  std::vector<std::string> problems;
-  for (const std::string& name : names) {
-    if (!std::ranges::binary_search(policy.signers(), name)) {
-      problems.push_back("--signer: no tenant of the policy has signer \"" + name + "\"");
-    }
-  }
-  if (!problems.empty()) {
-    return tl::unexpected(std::move(problems));
-  }
-  return names;
-}
-
-// An error is the exit code, after everything was told.
-tl::expected<CaPlace, int> place_of(const CommandLine& line) {
-  CaPlace place;
-  place.directory = line.text("ca-dir");
-  place.name_space = line.text("ca-namespace");
-  if (place.directory.empty() == place.name_space.empty()) {
-    return tl::unexpected(usage_error("exactly one of --ca-dir and --ca-namespace is needed"));
-  }
-  if (line.has("kubeconfig") && place.name_space.empty()) {
-    return tl::unexpected(usage_error("--kubeconfig goes with --ca-namespace"));
-  }
-  place.policy = read_policy_or_complain(line.text("policy"));
-  if (place.policy == nullptr) {
-    return tl::unexpected(kExitUsage);
-  }
-  auto signers = signers_named(*place.policy, line.texts("signer"));
-  if (!signers) {
-    return tl::unexpected(complain_of_all(signers.error(), kExitUsage));
-  }
-  place.signers = *std::move(signers);
-  if (!place.name_space.empty()) {
-    auto client = cluster_access(line.text("kubeconfig")).and_then(HttpKubeClient::create);
-    if (!client) {
-      return tl::unexpected(usage_error(client.error()));
-    }
-    place.api = *std::move(client);
-  }
-  return place;
 }
 
 tl::expected<CaProfile, std::string> profile_of(const CommandLine& line) {
@@ -144,7 +63,7 @@ std::map<std::string, std::string> secret_names(const CaPlace& place) {
 }
 
 int init(const Arguments& arguments) {
-  po::options_description options = common_options();
+  po::options_description options = options_for_signers();
   options.add_options()("key", po::value<std::string>()->default_value("ECDSA-P256")->value_name("TYPE"),
                         "as policies name it: ECDSA-P256, ECDSA-P384, RSA-2048, RSA-3072, RSA-4096");
   options.add_options()("validity", po::value<std::string>()->default_value("87600h")->value_name("DURATION"),
@@ -157,7 +76,7 @@ int init(const Arguments& arguments) {
   if (!profile) {
     return usage_error(profile.error());
   }
-  const auto place = place_of(*line);
+  const auto place = CaPlace::of(*line);
   if (!place) {
     return place.error();
   }
@@ -169,38 +88,15 @@ int init(const Arguments& arguments) {
     if (!created.error().only_existing) {
       return complain_of_all(created.error().problems, kExitUsage);
     }
-    complain_of_all(created.error().problems, kExitNo);
+    static_cast<void>(complain_of_all(created.error().problems, kExitNo));
     std::cerr << "signet: nothing was changed; --signer makes the CA of a signer that has none\n";
     return kExitNo;
   }
   for (const std::string& signer : place->signers) {
-    std::cout << signer << ": " << place->of(signer) << ", " << to_string(profile->key) << ", valid until "
+    std::cout << signer << ": " << place->location(signer) << ", " << to_string(profile->key) << ", valid until "
               << to_rfc3339(now + profile->lifetime) << "\n";
   }
   return kExitYes;
-}
-
-tl::expected<TrustStore, std::vector<std::string>> trust_of(const CaPlace& place) {
-  if (place.api == nullptr) {
-    return TrustStore::load_from_directory(place.directory, place.signers);
-  }
-  TrustStore::Chains chains;
-  std::vector<std::string> problems;
-  for (const std::string& signer : place.signers) {
-    const std::string where = "signer \"" + signer + "\": " + place.of(signer) + ": ";
-    const auto secret = place.api->get_tls_secret(place.name_space, place.policy->secret_name(signer));
-    if (!secret) {
-      problems.push_back(where + secret.error().message);
-    } else if (auto chain = IssuerChain::parse(secret->tls_crt, secret->ca_crt)) {
-      chains.emplace(signer, *std::move(chain));
-    } else {
-      problems.push_back(where + chain.error());
-    }
-  }
-  if (!problems.empty()) {
-    return tl::unexpected(std::move(problems));
-  }
-  return TrustStore(std::move(chains));
 }
 
 std::string roots_as_json(const Policy& policy, const TrustStore& trust) {
@@ -223,7 +119,7 @@ std::string roots_as_pem(const Policy& policy, const TrustStore& trust) {
 }
 
 int roots(const Arguments& arguments) {
-  po::options_description options = common_options();
+  po::options_description options = options_for_signers();
   options.add_options()("output", po::value<std::string>()->default_value("pem")->value_name("FORMAT"),
                         "pem, each root after a comment with its signerName, or json");
   const auto line = CommandLine::parse(kRootsUsage, options, arguments);
@@ -234,16 +130,13 @@ int roots(const Arguments& arguments) {
   if (output != "pem" && output != "json") {
     return usage_error("--output must be pem or json, not \"" + output + "\"");
   }
-  const auto place = place_of(*line);
+  const auto place = CaPlace::of(*line);
   if (!place) {
     return place.error();
   }
-  const auto trust = trust_of(*place);
+  const auto trust = place->trust();
   if (!trust) {
-    return complain_of_all(trust.error(), kExitUsage);
-  }
-  if (const auto problems = trust->isolation_problems(); !problems.empty()) {
-    return complain_of_all(problems, kExitUsage);
+    return trust.error();
   }
   std::cout << (output == "json" ? roots_as_json(*place->policy, *trust) : roots_as_pem(*place->policy, *trust));
   return kExitYes;

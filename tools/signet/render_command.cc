@@ -1,9 +1,11 @@
 #include <iostream>
 
 #include "signer/kube/bounded_file.h"
+#include "tools/signet/ca_place.h"
 #include "tools/signet/command.h"
 #include "tools/signet/command_line.h"
 #include "tools/signet/input_file.h"
+#include "tools/signet/istio_manifests.h"
 #include "tools/signet/webhook_manifests.h"
 
 namespace signet {
@@ -13,8 +15,15 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr std::size_t kMaxCaBundleBytes = 1U << 20U;
-constexpr const char* kUsage =
+constexpr const char* kWebhooksUsage =
     "signet render webhooks --policy FILE --ca-bundle FILE [--service NAMESPACE/NAME | --url URL] [--account USER]";
+constexpr const char* kProxyConfigsUsage =
+    "signet render proxyconfigs --policy FILE\n\n"
+    "Prints the ProxyConfigs that tell the proxies of each tenant's namespaces which signer is theirs.";
+constexpr const char* kUsage =
+    "signet render webhooks --policy FILE --ca-bundle FILE [options]\n"
+    "       signet render istio-operator|meshconfig --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]\n"
+    "       signet render proxyconfigs --policy FILE";
 
 int webhooks(const Arguments& arguments) {
   po::options_description options("Options");
@@ -30,7 +39,7 @@ int webhooks(const Arguments& arguments) {
       "account",
       po::value<std::string>()->default_value("system:serviceaccount:signet-system:signet")->value_name("USER"),
       "Signet's own service account: its status writes are not reviewed");
-  const auto line = CommandLine::parse(kUsage, options, arguments);
+  const auto line = CommandLine::parse(kWebhooksUsage, options, arguments);
   if (!line) {
     return line.error();
   }
@@ -53,17 +62,69 @@ int webhooks(const Arguments& arguments) {
   return kExitYes;
 }
 
+// `render` prints what Istio is told of the policy and of the roots of its signers' CAs.
+int from_roots(const std::string& name, const std::string& what,
+               std::string (*render)(const Policy& policy, const TrustStore& trust), const Arguments& arguments) {
+  const auto line = CommandLine::parse("signet render " + name +
+                                           " --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]\n\n"
+                                           "Prints " +
+                                           what + ". No key is needed for it.",
+                                       ca_place_options(), arguments);
+  if (!line) {
+    return line.error();
+  }
+  const auto place = CaPlace::of(*line);
+  if (!place) {
+    return place.error();
+  }
+  const auto trust = place->trust();
+  if (!trust) {
+    return trust.error();
+  }
+  std::cout << render(*place->policy, *trust);
+  return kExitYes;
+}
+
+int proxy_configs(const Arguments& arguments) {
+  po::options_description options("Options");
+  options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"), "whose tenants are meant");
+  const auto line = CommandLine::parse(kProxyConfigsUsage, options, arguments);
+  if (!line) {
+    return line.error();
+  }
+  const std::shared_ptr<const Policy> policy = read_policy_or_complain(line->text("policy"));
+  if (policy == nullptr) {
+    return kExitUsage;
+  }
+  std::cout << render_proxy_configs(*policy);
+  return kExitYes;
+}
+
 }  // namespace
 
 int render_command(const Arguments& arguments) {
-  if (!arguments.empty() && arguments[0] == "webhooks") {
-    return webhooks({arguments.begin() + 1, arguments.end()});
+  const std::string which = arguments.empty() ? "" : arguments[0];
+  const Arguments rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
+  if (which == "webhooks") {
+    return webhooks(rest);
   }
-  if (!arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h")) {
-    std::cout << "Usage: " << kUsage << "\n";
+  if (which == "istio-operator") {
+    return from_roots(which, "the IstioOperator of a mesh whose certificates come from the policy's signers",
+                      render_istio_operator, rest);
+  }
+  if (which == "meshconfig") {
+    return from_roots(which, "the MeshConfig of such a mesh: its default signer, and the root of each signer",
+                      render_mesh_config, rest);
+  }
+  if (which == "proxyconfigs") {
+    return proxy_configs(rest);
+  }
+  if (which == "--help" || which == "-h") {
+    std::cout << "Usage: " << kUsage << "\n`signet render WHAT --help` tells the options of each.\n";
     return kExitYes;
   }
-  return usage_error("render: which of: webhooks\nUsage: " + std::string(kUsage));
+  return usage_error("render: which of: webhooks, istio-operator, meshconfig, proxyconfigs\nUsage: " +
+                     std::string(kUsage));
 }
 
 }  // namespace signet

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "policy/policy.h"
+#include "signer/trust/trust_store.h"
+
+namespace signet {
+
+// What Istio is told of a policy, as YAML: what its task for CAs behind the Kubernetes CSR API
+// (https://istio.io/latest/docs/tasks/security/custom-ca-k8s/) has a person write by hand.
+
+/// A ProxyConfig (networking.istio.io/v1beta1) for each namespace of a tenant, "<namespace>pc", that names the tenant's
+/// first signer. None for the root namespace: it would reach every other.
+[[nodiscard]] std::string render_proxy_configs(const Policy& policy);
+
+/// The MeshConfig: the default signer, and for each signer of `trust` the root that its certificates lead to.
+[[nodiscard]] std::string render_mesh_config(const Policy& policy, const TrustStore& trust);
+
+/// An IstioOperator (install.istio.io/v1alpha1) with that MeshConfig, the environment of an istiod that asks the
+/// policy's signers, and the right to approve requests for these and no others.
+[[nodiscard]] std::string render_istio_operator(const Policy& policy, const TrustStore& trust);
+
+}  // namespace signet
