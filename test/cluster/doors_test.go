@@ -21,12 +21,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// The doors beside the CertificateSigningRequest: ProxyConfigs, Pods and cert-manager's own requests.
+// The doors by which a signer is chosen, before there is a CertificateSigningRequest: ProxyConfigs and Pods.
 
-var (
-	proxyConfigs        = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1beta1", Resource: "proxyconfigs"}
-	certificateRequests = schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "certificaterequests"}
-)
+var proxyConfigs = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1beta1", Resource: "proxyconfigs"}
 
 const signerVariable = "ISTIO_META_CERT_SIGNER"
 
@@ -200,52 +197,6 @@ func TestPodsWithoutSignerNeverReachSignet(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-func TestCertManagersOwnRequestsCannotGoAroundTheSigner(t *testing.T) {
-	client := installKind(t, certificateRequests, "CertificateRequest").Namespace("foo")
-	makeNamespaces(t, "foo")
-	process := serve(t, "webhook")
-	register(t)
-	create := func(t *testing.T, issuer map[string]any) error {
-		_, err := client.Create(patient(t), &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": "cert-manager.io/v1", "kind": "CertificateRequest",
-			"metadata": map[string]any{"generateName": "request-"},
-			"spec":     map[string]any{"issuerRef": issuer, "request": "Li4u"},
-		}}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		return err
-	}
-	ours := []map[string]any{
-		{"name": "foo", "kind": "ClusterIssuer"},
-		{"name": "bar", "kind": "ClusterIssuer", "group": ""},
-		{"name": "istio-system", "kind": "ClusterIssuer", "group": "cert-manager.io"},
-	}
-	others := []map[string]any{
-		{"name": "letsencrypt", "kind": "ClusterIssuer"},
-		{"name": "foo"},
-		{"name": "foo", "kind": "Issuer", "group": "cert-manager.io"},
-		{"name": "foo", "kind": "ClusterIssuer", "group": "example.com"},
-	}
-	pass := func(t *testing.T) {
-		for _, issuer := range others {
-			if err := create(t, issuer); err != nil {
-				t.Errorf("%v: %v", issuer, err)
-			}
-		}
-	}
-	for _, issuer := range ours {
-		t.Run(fmt.Sprint(issuer), func(t *testing.T) { expectRefused(t, create(t, issuer), "SignerNotAllowed") })
-	}
-	t.Run("other issuers", pass)
-	t.Run("Signet down", func(t *testing.T) {
-		process.Kill()
-		for _, issuer := range ours {
-			if err := create(t, issuer); err == nil || !strings.Contains(err.Error(), "failed calling webhook") {
-				t.Errorf("%v: %v; want it refused, because nobody could judge it", issuer, err)
-			}
-		}
-	})
-	t.Run("other issuers, Signet down", pass)
 }
 
 func TestTenThousandTenantsFitIntoTheWebhooks(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	clientcmdlatest "k8s.io/client-go/tools/clientcmd/api/latest"
 
@@ -69,8 +70,11 @@ func (a *Account) Username() string {
 
 // Client acts as this account.
 func (a *Account) Client() *kubernetes.Clientset {
-	return kubernetes.NewForConfigOrDie(a.plane.clientConfig(a.token))
+	return kubernetes.NewForConfigOrDie(a.Config())
 }
+
+// Config is for clients of other kinds that act as this account.
+func (a *Account) Config() *rest.Config { return a.plane.clientConfig(a.token) }
 
 // WriteKubeconfig writes dir/kubeconfig and the token file that it names.
 func (a *Account) WriteKubeconfig(dir string) (string, error) {
