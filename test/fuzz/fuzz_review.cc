@@ -20,6 +20,7 @@ constexpr std::string_view kPolicy =
     "  signerDomain: clusterissuers.cert-manager.io\n"
     "  defaultSigner: istio-system\n"
     "  requesters: ['system:serviceaccount:istio-system:istiod', self]\n"
+    "  certificateRequests: evaluate\n"
     "  certificate: {keys: [ECDSA-P256, RSA-2048], usages: [digital signature, key encipherment, server auth, client "
     "auth], maxDuration: 24h}\n"
     "  tenants:\n"
