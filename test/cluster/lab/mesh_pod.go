@@ -122,7 +122,11 @@ func (w *MeshPod) proxy() *corev1.Container {
 // ProxyVariable is the value that the agent is given, empty where there is none.
 func (w *MeshPod) ProxyVariable(name string) string {
 	value := ""
-	for _, variable := range w.proxy().Env {
+	proxy := w.proxy()
+	if proxy == nil {
+		return value
+	}
+	for _, variable := range proxy.Env {
 		if variable.Name == name {
 			value = variable.Value
 		}
@@ -190,4 +194,13 @@ func (w *MeshPod) Await(timeout time.Duration) (*SVID, error) {
 		return err
 	})
 	return svid, err
+}
+
+// InjectedSigner is the signer that injection would name to the proxy of such a pod, now.
+func (i *Istio) InjectedSigner(ctx context.Context, pod *corev1.Pod) (string, error) {
+	injected, err := i.plane.Admin().CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if err != nil {
+		return "", err
+	}
+	return (&MeshPod{Pod: injected}).ProxyVariable("ISTIO_META_CERT_SIGNER"), nil
 }

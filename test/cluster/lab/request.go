@@ -37,8 +37,8 @@ var IstiodNames = []string{"istiod.istio-system.svc", "istiod-remote.istio-syste
 
 // Request describes a CertificateSigningRequest before it has a key.
 type Request struct {
-	Signer   string // the whole signerName
-	URIs     []string
+	Signer   string   // the whole signerName
+	URIs     []string // empty but not nil: an extension without a name in it
 	DNS      []string
 	Key      string // P256 when empty
 	Usages   []certificatesv1.KeyUsage
@@ -72,7 +72,7 @@ func (r Request) PEM() ([]byte, crypto.Signer, error) {
 	if !r.NoSubject {
 		template.Subject = pkix.Name{Organization: []string{""}}
 	}
-	if len(r.URIs)+len(r.DNS) > 0 {
+	if r.URIs != nil || r.DNS != nil {
 		names, err := subjectAltName(r.URIs, r.DNS)
 		if err != nil {
 			return nil, nil, err

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -209,10 +210,16 @@ func (s *Signet) Register(ctx context.Context) error {
 	return nil
 }
 
-// Unregister removes every webhook configuration there is.
+// Unregister removes Signet's webhook configurations, where there are any.
 func (s *Signet) Unregister(ctx context.Context) error {
 	registrations := s.account.plane.Admin().AdmissionregistrationV1()
+	absent := func(err error) error {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return err
+	}
 	return errors.Join(
-		registrations.ValidatingWebhookConfigurations().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}),
-		registrations.MutatingWebhookConfigurations().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}))
+		absent(registrations.ValidatingWebhookConfigurations().Delete(ctx, "signet", metav1.DeleteOptions{})),
+		absent(registrations.MutatingWebhookConfigurations().Delete(ctx, "signet", metav1.DeleteOptions{})))
 }

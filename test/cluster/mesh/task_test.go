@@ -1,0 +1,171 @@
+package mesh
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"signet/test/cluster/lab"
+)
+
+// The custom-CA task of Istio, with Signet in cert-manager's place.
+func TestWorkloadsOfOneTenantReachEachOtherAndNobodyElse(t *testing.T) {
+	serve(t, "all")
+	register(t)
+	startIstio(t)
+	applyProxyConfigs(t)
+	curl, httpbin, other := startPod(t, "foo", "curl"), startPod(t, "foo", "httpbin"), startPod(t, "bar", "httpbin")
+	for pod, signer := range map[*lab.MeshPod]string{curl: "foo", httpbin: "foo", other: "bar"} {
+		expectIssuedBy(t, pod, signer)
+	}
+	answer := call(t, curl, httpbin)
+	if answer.Status != http.StatusOK || answer.Body != "foo/httpbin" {
+		t.Errorf("foo/curl to foo/httpbin: %+v", answer)
+	}
+	answer = call(t, curl, other)
+	if answer.Status != http.StatusServiceUnavailable || !strings.Contains(answer.TransportFailure, "CERTIFICATE_VERIFY_FAILED") {
+		t.Errorf("foo/curl to bar/httpbin: %+v; want it to fail verification", answer)
+	}
+}
+
+func TestIstiodsOwnCertificateIsSignetsAndShorterThanAsked(t *testing.T) {
+	serve(t, "all")
+	register(t)
+	startIstio(t)
+	roots := x509.NewCertPool()
+	roots.AddCert(stage.authorities["istio-system"].Root())
+	connection, err := tls.Dial("tcp", stage.istio.Address(), &tls.Config{RootCAs: roots, ServerName: "istiod.istio-system.svc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	leaf := connection.ConnectionState().PeerCertificates[0]
+	// It asks for ten years; the policy's maximum for its tenant is 2160h.
+	if most := time.Now().Add(2160 * time.Hour); leaf.NotAfter.After(most) {
+		t.Errorf("valid until %v, which is after %v", leaf.NotAfter, most)
+	}
+	if !slices.Contains(leaf.DNSNames, "istio-pilot.istio-system.svc") || len(leaf.URIs) != 0 {
+		t.Errorf("names %v %v", leaf.DNSNames, leaf.URIs)
+	}
+}
+
+// applyProxyConfigs applies what Signet renders, as it comes out, and waits until injection has heard of it.
+func applyProxyConfigs(t *testing.T) {
+	t.Helper()
+	file, err := render(patient(t), "proxyconfigs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stage.plane.Kubectl(patient(t), stage.dir, "apply", "-f", file); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := stage.plane.Kubectl(context.Background(), stage.dir, "delete", "-f", file); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, namespace := range []string{"foo", "bar"} {
+		eventually(t, func() error {
+			signer, err := stage.istio.InjectedSigner(patient(t), lab.PodOf(namespace, "httpbin"))
+			if err == nil && signer != namespace {
+				err = fmt.Errorf("pods of %s are told to ask signer %q", namespace, signer)
+			}
+			return err
+		})
+	}
+}
+
+// createPod creates the pod, its agent not started, until the test ends.
+func createPod(t *testing.T, namespace, account string) *lab.MeshPod {
+	t.Helper()
+	pod, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), lab.PodOf(namespace, account))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { deletePod(t, pod) })
+	return pod
+}
+
+func deletePod(t *testing.T, pod *lab.MeshPod) {
+	now := int64(0)
+	err := stage.plane.Admin().CoreV1().Pods(pod.Pod.Namespace).Delete(context.Background(), pod.Pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	if err = errors.Join(err, pod.Stop()); err != nil {
+		t.Error(err)
+	}
+	if t.Failed() && pod.Process() != nil {
+		t.Logf("agent of %s/%s:\n%s", pod.Pod.Namespace, pod.Pod.Name, pod.Process().Output())
+	}
+}
+
+// startPod is createPod with its agent running and the first certificate there.
+func startPod(t *testing.T, namespace, account string, variables ...string) *lab.MeshPod {
+	t.Helper()
+	pod := createPod(t, namespace, account)
+	if err := pod.Launch(variables...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pod.Await(patience); err != nil {
+		t.Fatal(err)
+	}
+	return pod
+}
+
+// expectIssuedBy wants the pod's certificate to be for its own identity, by the signer's CA, and that CA's root to be all that
+// it trusts.
+func expectIssuedBy(t *testing.T, pod *lab.MeshPod, signer string) {
+	t.Helper()
+	svid, err := pod.SVID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectChain(t, svid.Chain, pod.Pod.Namespace, pod.Pod.Spec.ServiceAccountName, signer)
+	if root := stage.authorities[signer].Root(); len(svid.Roots) != 1 || !svid.Roots[0].Equal(root) {
+		t.Errorf("%s trusts %d roots, the first of %v; want that of %v alone", pod.Pod.Name, len(svid.Roots), svid.Roots[0].Subject, root.Subject)
+	}
+}
+
+func expectChain(t *testing.T, chain []*x509.Certificate, namespace, account, signer string) {
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AddCert(stage.authorities[signer].Root())
+	intermediates := x509.NewCertPool()
+	for _, above := range chain[1:] {
+		intermediates.AddCert(above)
+	}
+	if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		t.Errorf("%s/%s: %v", namespace, account, err)
+	}
+	identity := fmt.Sprintf("spiffe://cluster.local/ns/%s/sa/%s", namespace, account)
+	if len(chain[0].URIs) != 1 || chain[0].URIs[0].String() != identity {
+		t.Errorf("identity %v, want %s", chain[0].URIs, identity)
+	}
+}
+
+// call goes through the client's Envoy to the server's.
+func call(t *testing.T, client, server *lab.MeshPod) lab.Answer {
+	t.Helper()
+	inbound, err := server.Serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inbound.Stop()
+	outbound, err := client.Reach(inbound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer outbound.Stop()
+	answer, err := outbound.Get(patient(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
