@@ -162,9 +162,9 @@ Webhook pods(std::vector<std::string> namespaces) {
 constexpr std::size_t kMaxNamesBytes = 64'000;
 
 // CertificateRequests of cert-manager.io/v1 whose issuerRef names one of our signers: issuers of every other name must
-// work without us. As many webhooks as it takes to name them all; none where our domain is not one that cert-manager's
-// issuers have as signers (https://cert-manager.io/docs/usage/kube-csr/: clusterissuers.<group>/<name>,
-// issuers.<group>/<namespace>.<name>).
+// work without us, and so must an update that leaves the spec as it is. As many webhooks as it takes to name them all;
+// none where our domain is not one that cert-manager's issuers have as signers
+// (https://cert-manager.io/docs/usage/kube-csr/: clusterissuers.<group>/<name>, issuers.<group>/<namespace>.<name>).
 std::vector<Webhook> issuer_requests(const Policy& policy) {
   const std::string_view domain = policy.model().signer_domain;
   const std::size_t dot = domain.find('.');
