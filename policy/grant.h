@@ -24,6 +24,8 @@ class Grant {
     std::vector<SubjectAltName> names;  ///< one URI, or DNS names
     std::vector<Usage> usages;
     std::chrono::seconds lifetime{0};  ///< from the moment of issuing; backdating is on top
+    /// Whether the root is the last of the published chain: who named no signer learns from it alone whom to trust.
+    bool chain_ends_in_root = false;
   };
 
   Grant(Grant&&) noexcept = default;

@@ -334,7 +334,8 @@ Decision Policy::evaluate(const SigningRequest& request) const {
                           .key_type = *facts.key_type,
                           .names = facts.names,
                           .usages = std::move(usages),
-                          .lifetime = lifetime});
+                          .lifetime = lifetime,
+                          .chain_ends_in_root = subject.id && !model_.routed_signer.empty()});
   return decision;
 }
 

@@ -70,11 +70,12 @@ tl::expected<IssuedCertificate, std::string> CertificateAuthority::issue(Grant g
   if (der.empty() || pem.empty()) {
     return tl::unexpected(who + "cannot encode the certificate: " + drain_openssl_errors());
   }
-  IssuedCertificate issued{.chain_pem = pem + chain_->published_chain_pem(),
-                           .serial = hexadecimal(*serial),
-                           .not_before = validity.not_before,
-                           .not_after = validity.not_after,
-                           .sha256 = sha256_hex(der)};
+  IssuedCertificate issued{
+      .chain_pem = pem + chain_->published_chain_pem() + (terms.chain_ends_in_root ? chain_->root_pem() : ""),
+      .serial = hexadecimal(*serial),
+      .not_before = validity.not_before,
+      .not_after = validity.not_after,
+      .sha256 = sha256_hex(der)};
   // A faulty key or a mistake of ours must not leave this function.
   if (auto checked = check_certificate(terms, issued.chain_pem, *chain_, now); !checked) {
     return tl::unexpected(who + "what was signed is not what was granted: " + checked.error());

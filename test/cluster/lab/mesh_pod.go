@@ -204,3 +204,20 @@ func (i *Istio) InjectedSigner(ctx context.Context, pod *corev1.Pod) (string, er
 	}
 	return (&MeshPod{Pod: injected}).ProxyVariable("ISTIO_META_CERT_SIGNER"), nil
 }
+
+// CreateNodeProxy creates the pod of a node's ztunnel, which is not injected and whose agent is never started: it calls istiod for
+// the workloads of its node.
+func (i *Istio) CreateNodeProxy(ctx context.Context, node string) (*MeshPod, error) {
+	core := i.plane.Admin().CoreV1()
+	_, err := core.ServiceAccounts(IstioSystem).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "ztunnel"}}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return nil, err
+	}
+	pod := PodOf(IstioSystem, "ztunnel")
+	pod.Spec.NodeName = node
+	created, err := core.Pods(IstioSystem).Create(ctx, pod, metav1.CreateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &MeshPod{Pod: created, istio: i, dir: filepath.Join(i.dir, "workloads", created.Namespace+"-"+created.Name)}, nil
+}

@@ -129,6 +129,21 @@ TEST_CASE("the chain is the leaf and the intermediates without the root") {
   CHECK(issued->chain_pem == certificate_pem(leaf_of(*issued)) + middle.pem());
 }
 
+TEST_CASE("where workloads may name no signer the chain ends in the root") {
+  PolicyModel model = fixture_policy().model();
+  model.routed_signer = "routed";
+  const Policy policy(model, "digest");
+  const Issued root = make_certificate(ca_spec("root"), nullptr);
+  const Issued middle = make_certificate(ca_spec("middle"), &root);
+  const auto foo = authority("foo", middle, middle.pem() + root.pem());
+  Decision decision = policy.evaluate(signing_request_of(fixture_request("workload-ecdsa")));
+  REQUIRE(decision.grant);
+  const auto issued = foo.issue(std::move(*decision.grant), kNow);
+  INFO((issued ? "" : issued.error()));
+  REQUIRE(issued);
+  CHECK(issued->chain_pem == certificate_pem(leaf_of(*issued)) + middle.pem() + root.pem());
+}
+
 TEST_CASE("a certificate is never valid longer than granted nor outside the validity of its CA") {
   struct Row {
     const char* name;
