@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "signer/csr/sha256.h"
+#include "signer/csr/signing_request_of.h"
 #include "signer/trust/certificate.h"
 #include "signer/trust/certificate_check.h"
 #include "test/unit/issue/issue_fixture.h"
