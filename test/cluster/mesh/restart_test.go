@@ -1,0 +1,187 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"signet/test/cluster/lab"
+)
+
+// Ten minutes is the least that the API lets anybody ask for. The agents renew theirs after two in a hundred of that, so that the
+// test does not take as long.
+var shortLived = []string{"SECRET_TTL=10m", "SECRET_GRACE_PERIOD_RATIO=0.98", "SECRET_GRACE_PERIOD_RATIO_JITTER=0"}
+
+func TestCertificatesAreRenewedThroughRestartsOfIstiodAndSignet(t *testing.T) {
+	signet := lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") })
+	t.Cleanup(func() { ended(t, signet) })
+	register(t)
+	awaitGuard(t)
+	startIstio(t)
+	applyProxyConfigs(t)
+	pods := []*lab.MeshPod{
+		startPod(t, "foo", "curl", shortLived...), startPod(t, "foo", "httpbin", shortLived...), startPod(t, "bar", "httpbin", shortLived...),
+	}
+	awaitRenewal(t, pods)
+
+	if err := stage.istio.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := stage.istio.Start(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	awaitRenewal(t, pods)
+
+	if err := signet.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	signet = lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") })
+	awaitRenewal(t, pods)
+	records, err := lab.ReadAudit(stage.signet.AuditLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lab.CheckChain(records); err != nil {
+		t.Error(err)
+	}
+}
+
+// awaitRenewal waits until each pod has another certificate than now. None may be without a valid one in between.
+func awaitRenewal(t *testing.T, pods []*lab.MeshPod) {
+	t.Helper()
+	current := func(pod *lab.MeshPod) string {
+		svid, err := pod.SVID()
+		if err != nil {
+			t.Fatalf("%s: %v", pod.Pod.Name, err)
+		}
+		if now := time.Now(); now.Before(svid.Chain[0].NotBefore) || now.After(svid.Chain[0].NotAfter) {
+			t.Fatalf("%s: its certificate is valid from %v to %v", pod.Pod.Name, svid.Chain[0].NotBefore, svid.Chain[0].NotAfter)
+		}
+		return svid.Chain[0].SerialNumber.String()
+	}
+	before := map[*lab.MeshPod]string{}
+	for _, pod := range pods {
+		before[pod] = current(pod)
+	}
+	eventually(t, func() error {
+		var waiting []string
+		for _, pod := range pods {
+			if current(pod) == before[pod] {
+				waiting = append(waiting, pod.Pod.Name)
+			}
+		}
+		if len(waiting) > 0 {
+			return fmt.Errorf("not renewed yet: %v", waiting)
+		}
+		return nil
+	})
+}
+
+func TestEverythingComesUpInAnyOrder(t *testing.T) {
+	signet := lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") })
+	register(t)
+	awaitGuard(t)
+	startIstio(t)
+	applyProxyConfigs(t)
+	istiod := func() (*lab.Process, error) {
+		err := stage.istio.Launch(context.Background())
+		return stage.istio.Process(), err
+	}
+	var supervisedIstiod *lab.Supervised
+	if err := stage.istio.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	programs := map[string]func(){
+		"API server": func() {
+			if err := stage.plane.StartAPIServer(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"istiod": func() { supervisedIstiod = lab.Supervise(istiod) },
+		"signet": func() { signet = lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") }) },
+	}
+	for _, order := range [][]string{
+		{"API server", "istiod", "signet"}, {"API server", "signet", "istiod"},
+		{"istiod", "API server", "signet"}, {"istiod", "signet", "API server"},
+		{"signet", "API server", "istiod"}, {"signet", "istiod", "API server"},
+	} {
+		t.Run(strings.Join(order, ", then "), func(t *testing.T) {
+			ended(t, signet)
+			stage.plane.KillAPIServer()
+			for _, program := range order {
+				programs[program]()
+				time.Sleep(500 * time.Millisecond) // the next one finds it up, or finds nothing
+			}
+			defer ended(t, supervisedIstiod)
+			if err := stage.istio.Ready(patient(t)); err != nil {
+				t.Fatal(err)
+			}
+			pod := startPod(t, "foo", "httpbin")
+			expectIssuedBy(t, pod, "foo")
+		})
+	}
+	ended(t, signet)
+}
+
+func TestOnlyCertificatesOfItsSignersWaitForSignet(t *testing.T) {
+	process := serve(t, "all")
+	register(t)
+	awaitGuard(t)
+	startIstio(t)
+	applyProxyConfigs(t)
+	process.Kill()
+
+	pod, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), lab.PodOf("foo", "httpbin"))
+	if err != nil {
+		t.Fatalf("a pod waits: %v", err)
+	}
+	t.Cleanup(func() { deletePod(t, pod) })
+	if _, err := stage.plane.Admin().CoreV1().Pods("foo").Create(patient(t), withOwnSigner(lab.PodOf("foo", "curl")),
+		metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
+		t.Errorf("a pod that names its signer waits: %v", err)
+	}
+	if err := createProxyConfig(t, "foo", map[string]any{"environmentVariables": map[string]any{signerVariable: "foo"}}); err != nil {
+		t.Errorf("a ProxyConfig waits: %v", err)
+	}
+	foreign, _, err := lab.Workload("example.com/another", "foo", "httpbin").Object()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stage.plane.Admin().CertificatesV1().CertificateSigningRequests().Create(patient(t), foreign,
+		metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
+		t.Errorf("a request to another's signer waits: %v", err)
+	}
+	if err := pod.Launch(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		if said := pod.Process().Output(); !strings.Contains(said, `failed calling webhook "certificatesigningrequests`) {
+			return fmt.Errorf("the agent has not heard that nobody could judge its request:\n%s", said)
+		}
+		return nil
+	})
+	expectNothing(t, pod)
+
+	serve(t, "all")
+	if _, err := pod.Await(patience); err != nil {
+		t.Fatal(err)
+	}
+	expectIssuedBy(t, pod, "foo")
+}
+
+func withOwnSigner(pod *corev1.Pod) *corev1.Pod {
+	pod.Annotations = map[string]string{"proxy.istio.io/config": "proxyMetadata:\n  " + signerVariable + ": foo\n"}
+	return pod
+}
+
+func ended(t *testing.T, program *lab.Supervised) {
+	t.Helper()
+	if err := program.Stop(); err != nil {
+		t.Error(err)
+	}
+}
