@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -51,6 +52,19 @@ func newAuthority(commonName string, parent *Authority) (*Authority, error) {
 	}
 	made.Certificate, err = issuer.Sign(template, key.Public())
 	return made, err
+}
+
+// ParseRoot reads a self-signed CA from the files of a kubernetes.io/tls Secret.
+func ParseRoot(certificatePEM, keyPEM []byte) (*Authority, error) {
+	pair, err := tls.X509KeyPair(certificatePEM, keyPEM)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("a key of type %T does not sign", pair.PrivateKey)
+	}
+	return &Authority{Certificate: pair.Leaf, Key: key}, nil
 }
 
 // Sign issues what the template says for that key, with a random serial: no policy, a forger may use it too.

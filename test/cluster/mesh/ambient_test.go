@@ -9,10 +9,7 @@ import (
 
 // ztunnel names no signer: istiod then asks the routed one, and Signet rewrites it to the signer of the workload's tenant.
 func TestAmbientWorkloadsGetTheirTenantsCA(t *testing.T) {
-	serve(t, "all")
-	register(t)
-	awaitGuard(t)
-	startIstio(t)
+	guarded(t, "all")
 	const node = "node-a"
 	ztunnel, err := stage.istio.CreateNodeProxy(patient(t), node)
 	if err != nil {

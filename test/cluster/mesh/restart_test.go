@@ -21,7 +21,6 @@ func TestCertificatesAreRenewedThroughRestartsOfIstiodAndSignet(t *testing.T) {
 	signet := lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") })
 	t.Cleanup(func() { ended(t, signet) })
 	register(t)
-	awaitGuard(t)
 	startIstio(t)
 	applyProxyConfigs(t)
 	pods := []*lab.MeshPod{
@@ -85,7 +84,6 @@ func awaitRenewal(t *testing.T, pods []*lab.MeshPod) {
 func TestEverythingComesUpInAnyOrder(t *testing.T) {
 	signet := lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") })
 	register(t)
-	awaitGuard(t)
 	startIstio(t)
 	applyProxyConfigs(t)
 	istiod := func() (*lab.Process, error) {
@@ -129,10 +127,7 @@ func TestEverythingComesUpInAnyOrder(t *testing.T) {
 }
 
 func TestOnlyCertificatesOfItsSignersWaitForSignet(t *testing.T) {
-	process := serve(t, "all")
-	register(t)
-	awaitGuard(t)
-	startIstio(t)
+	process := guarded(t, "all")
 	applyProxyConfigs(t)
 	process.Kill()
 

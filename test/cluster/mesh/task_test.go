@@ -17,11 +17,13 @@ import (
 	"signet/test/cluster/lab"
 )
 
-// The custom-CA task of Istio, with Signet in cert-manager's place.
+// The custom-CA task of Istio.
 func TestWorkloadsOfOneTenantReachEachOtherAndNobodyElse(t *testing.T) {
-	serve(t, "all")
-	register(t)
-	startIstio(t)
+	inEachSetting(t, workloadsOfOneTenantReachEachOtherAndNobodyElse)
+}
+
+func workloadsOfOneTenantReachEachOtherAndNobodyElse(t *testing.T, role string) {
+	guarded(t, role)
 	applyProxyConfigs(t)
 	curl, httpbin, other := startPod(t, "foo", "curl"), startPod(t, "foo", "httpbin"), startPod(t, "bar", "httpbin")
 	for pod, signer := range map[*lab.MeshPod]string{curl: "foo", httpbin: "foo", other: "bar"} {
@@ -37,10 +39,12 @@ func TestWorkloadsOfOneTenantReachEachOtherAndNobodyElse(t *testing.T) {
 	}
 }
 
-func TestIstiodsOwnCertificateIsSignetsAndShorterThanAsked(t *testing.T) {
-	serve(t, "all")
-	register(t)
-	startIstio(t)
+func TestIstiodsOwnCertificateIsShorterThanAsked(t *testing.T) {
+	inEachSetting(t, istiodsOwnCertificateIsShorterThanAsked)
+}
+
+func istiodsOwnCertificateIsShorterThanAsked(t *testing.T, role string) {
+	guarded(t, role)
 	roots := x509.NewCertPool()
 	roots.AddCert(stage.authorities["istio-system"].Root())
 	connection, err := tls.Dial("tcp", stage.istio.Address(), &tls.Config{RootCAs: roots, ServerName: "istiod.istio-system.svc"})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -26,10 +27,11 @@ const (
 )
 
 func TestConfigurationThatNamesAnothersSignerIsRefused(t *testing.T) {
-	serve(t, "all")
-	register(t)
-	awaitGuard(t)
-	startIstio(t)
+	inEachSetting(t, configurationThatNamesAnothersSignerIsRefused)
+}
+
+func configurationThatNamesAnothersSignerIsRefused(t *testing.T, role string) {
+	guarded(t, role)
 	variables := map[string]any{"environmentVariables": map[string]any{signerVariable: "foo"}}
 	selected := map[string]any{"environmentVariables": variables["environmentVariables"],
 		"selector": map[string]any{"matchLabels": map[string]any{"app": "thief"}}}
@@ -54,10 +56,11 @@ func TestConfigurationThatNamesAnothersSignerIsRefused(t *testing.T) {
 
 // The doors above let everything pass while nobody answers, so that no pod waits for Signet. What leads to a certificate does not.
 func TestAPodThatGotPastIsGivenNoCertificate(t *testing.T) {
-	process := serve(t, "all")
-	register(t)
-	awaitGuard(t)
-	startIstio(t)
+	inEachSetting(t, aPodThatGotPastIsGivenNoCertificate)
+}
+
+func aPodThatGotPastIsGivenNoCertificate(t *testing.T, role string) {
+	process := guarded(t, role)
 	for name, change := range map[string]func(*corev1.Pod){
 		"annotation":               annotated("proxyMetadata"),
 		"environment of the proxy": withProxy(container("istio-proxy")),
@@ -65,7 +68,7 @@ func TestAPodThatGotPastIsGivenNoCertificate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			process.Kill()
 			pod, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), thief(change))
-			process = serve(t, "all")
+			process = serve(t, role)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,10 +91,11 @@ func TestAPodThatGotPastIsGivenNoCertificate(t *testing.T) {
 }
 
 func TestACallOfIstiodThatNamesAnothersSignerIsRefused(t *testing.T) {
-	serve(t, "all")
-	register(t)
-	awaitGuard(t)
-	startIstio(t)
+	inEachSetting(t, aCallOfIstiodThatNamesAnothersSignerIsRefused)
+}
+
+func aCallOfIstiodThatNamesAnothersSignerIsRefused(t *testing.T, role string) {
+	guarded(t, role)
 	applyProxyConfigs(t)
 	pod := createPod(t, "bar", "thief")
 	own := lab.Workload("", "bar", "thief")
@@ -130,15 +134,36 @@ func TestACallOfIstiodThatNamesAnothersSignerIsRefused(t *testing.T) {
 	}
 }
 
+// What Signet is for: istiod passes the wish on and approves it, cert-manager signs, and the thief is let in.
+func TestWithoutSignetTheThiefIsLetIn(t *testing.T) {
+	letCertManagerSign(t)
+	startIstio(t)
+	applyProxyConfigs(t)
+	httpbin := startPod(t, "foo", "httpbin")
+	robber, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), thief(annotated("proxyMetadata")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { deletePod(t, robber) })
+	if err := robber.Launch(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := robber.Await(patience); err != nil {
+		t.Fatal(err)
+	}
+	expectIssuedBy(t, robber, "foo")
+	if answer := call(t, robber, httpbin); answer.Status != http.StatusOK {
+		t.Errorf("bar/thief to foo/httpbin: %+v", answer)
+	}
+}
+
 // istiod creates and approves what nobody reviews. The signer judges by itself.
 func TestWithoutTheWebhookTheSignerRefuses(t *testing.T) {
-	serve(t, "all")
-	register(t)
-	awaitGuard(t)
-	startIstio(t) // its own certificate needs the webhook, which shortens its lifetime
+	guarded(t, "all") // istiod's own certificate needs the webhook, which shortens its lifetime
 	if err := stage.signet.Unregister(patient(t)); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, func() error { return asksSignet(t, false) })
 	pod, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), thief(annotated("proxyMetadata")))
 	if err != nil {
 		t.Fatal(err)
@@ -164,21 +189,6 @@ func TestWithoutTheWebhookTheSignerRefuses(t *testing.T) {
 		return fmt.Errorf("%d requests for foo's signer, none of them Failed for what it asks", len(list.Items))
 	})
 	expectNothing(t, pod)
-}
-
-func awaitGuard(t *testing.T) {
-	t.Helper()
-	eventually(t, func() error {
-		object, _, err := lab.Workload(signerFoo, "bar", "thief").Object()
-		if err != nil {
-			return err
-		}
-		_, err = stage.plane.Admin().CertificatesV1().CertificateSigningRequests().Create(patient(t), object, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		if err == nil || !strings.Contains(err.Error(), "denied the request: signet: ") {
-			return fmt.Errorf("not guarded yet: %v", err)
-		}
-		return nil
-	})
 }
 
 func expectNothing(t *testing.T, pod *lab.MeshPod) {
