@@ -16,7 +16,7 @@ import (
 	"signet/test/cluster/lab"
 )
 
-const signetSystem = "signet-system"
+const signetSystem = lab.SignetNamespace
 
 // The ways to install Signet, as `kubectl apply -k` takes them.
 var installations = []string{"manifests", "manifests/overlays/durable-audit", "manifests/overlays/split"}
@@ -25,9 +25,9 @@ func TestManifestsAreWhatTheAPIServerTakes(t *testing.T) {
 	for _, folder := range installations {
 		t.Run(folder, func(t *testing.T) {
 			before := everything(t)
-			install(t, folder)
+			installed := install(t, folder)
 			workloads := 0
-			for _, object := range render(t, folder) {
+			for _, object := range installed.Objects {
 				template, found := podTemplate(object)
 				if !found {
 					continue
@@ -44,22 +44,24 @@ func TestManifestsAreWhatTheAPIServerTakes(t *testing.T) {
 			if workloads == 0 {
 				t.Error("nothing runs")
 			}
-			uninstall(t, folder)
-			if after := everything(t); !slices.Equal(before, after) {
-				t.Errorf("the cluster is not as it was: %v before, %v after", without(before, after), without(after, before))
-			}
+			uninstall(t, installed)
+			expectAsBefore(t, before)
 		})
 	}
 }
 
 func TestSignetRunsAsTheManifestsSay(t *testing.T) {
 	before := everything(t)
-	install(t, "manifests")
-	installed := prepare(t, "manifests")
+	installed := install(t, "manifests")
+	if err := installed.Prepare(patient(t)); err != nil {
+		t.Fatal(err)
+	}
 
-	process := installed.launch(t, "signet")
-	eventually(t, installed.ready)
-	installed.register(t)
+	process := launch(t, installed, "signet")
+	eventually(t, installed.Ready)
+	if err := installed.Register(patient(t)); err != nil {
+		t.Fatal(err)
+	}
 	expectGuarded(t)
 	stop(t, process)
 
@@ -91,8 +93,8 @@ func TestSignetRunsAsTheManifestsSay(t *testing.T) {
 			} else {
 				set(clusterRole.Rules, p.takenFrom(role.Rules))
 			}
-			eventually(t, func() error { return allowed(installed.account(t, "signet"), p, false) })
-			crippled := installed.launch(t, "signet")
+			eventually(t, func() error { return allowed(account(t, installed, "signet"), p, false) })
+			crippled := launch(t, installed, "signet")
 			select {
 			case <-crippled.Exited():
 			case <-time.After(patience):
@@ -102,31 +104,35 @@ func TestSignetRunsAsTheManifestsSay(t *testing.T) {
 				t.Errorf("exit code %d; want an error that names %q:\n%s", crippled.ExitCode(), p.name, crippled.Output())
 			}
 			set(clusterRole.Rules, role.Rules)
-			eventually(t, func() error { return allowed(installed.account(t, "signet"), p, true) })
+			eventually(t, func() error { return allowed(account(t, installed, "signet"), p, true) })
 		})
 	}
 
-	installed.unregister(t)
-	uninstall(t, "manifests")
-	if after := everything(t); !slices.Equal(before, after) {
-		t.Errorf("the cluster is not as it was: %v before, %v after", without(before, after), without(after, before))
-	}
+	unregister(t)
+	uninstall(t, installed)
+	expectAsBefore(t, before)
 }
 
 func TestTheSplitKeepsKeysBehindNoPort(t *testing.T) {
 	const folder = "manifests/overlays/split"
-	install(t, folder)
-	installed := prepare(t, folder)
-	publishIssuers(t, installed.dir, "foo", "bar", "istio-system")
-	webhook := installed.launch(t, "signet-webhook")
-	eventually(t, installed.ready)
-	signer := installed.launch(t, "signet")
-	installed.register(t)
+	installed := install(t, folder)
+	if err := installed.Prepare(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := installed.PublishIssuers(patient(t), "foo", "bar", "istio-system"); err != nil {
+		t.Fatal(err)
+	}
+	webhook := launch(t, installed, "signet-webhook")
+	eventually(t, installed.Ready)
+	signer := launch(t, installed, "signet")
+	if err := installed.Register(patient(t)); err != nil {
+		t.Fatal(err)
+	}
 	expectGuarded(t)
 	t.Run("the webhook may do nothing that the signer may", func(t *testing.T) {
-		account := installed.account(t, "signet-webhook")
+		account := account(t, installed, "signet-webhook")
 		asked := 0
-		for _, object := range installed.objects {
+		for _, object := range installed.Objects {
 			var granted []permission
 			switch role := object.(type) {
 			case *rbacv1.ClusterRole:
@@ -150,10 +156,10 @@ func TestTheSplitKeepsKeysBehindNoPort(t *testing.T) {
 			t.Error(signer.Output())
 		}
 	})
-	installed.unregister(t)
+	unregister(t)
 	stop(t, webhook)
 	stop(t, signer)
-	uninstall(t, folder)
+	uninstall(t, installed)
 }
 
 // expectGuarded wants each tenant's own to be signed and what is another's to be refused.
@@ -200,9 +206,9 @@ func (p permission) takenFrom(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	for i, rule := range rules {
 		rule = *rule.DeepCopy()
 		if i == p.rule && p.name != "" {
-			rule.ResourceNames = without(rule.ResourceNames, []string{p.name})
+			rule.ResourceNames = lab.Lacking(rule.ResourceNames, []string{p.name})
 		} else if i == p.rule {
-			rule.Verbs = without(rule.Verbs, []string{p.verb})
+			rule.Verbs = lab.Lacking(rule.Verbs, []string{p.verb})
 		}
 		if len(rule.Verbs) > 0 {
 			left = append(left, rule)

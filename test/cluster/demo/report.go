@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -66,6 +67,36 @@ func wrap(text string, width int) []string {
 		line += word
 	}
 	return append(lines, line)
+}
+
+// report plays the acts, prints what came of each, and checks the audit log against what clients saw.
+func report(ctx context.Context, m *mesh, acts []act) error {
+	var table table
+	var certificates []certificate
+	failures := 0
+	for _, act := range acts {
+		result, err := act.play(ctx, m)
+		if err != nil {
+			return fmt.Errorf("%s, %s from %s: %w", act.who, act.identity, act.signer, err)
+		}
+		if result.happened != act.expected {
+			failures++
+			result.happened = fmt.Sprintf("%s, BUT EXPECTED: %s", result.happened, act.expected)
+		}
+		table.add(act.who, act.identity, act.signer, result.happened, result.why)
+		certificates = append(certificates, result.certificates...)
+	}
+	fmt.Println()
+	table.print(os.Stdout)
+	fmt.Println()
+	if err := checkAudit(ctx, m.auditLog, certificates); err != nil {
+		return err
+	}
+	fmt.Printf("  issuance records   %s\n  review records     %s\n  Signet's log       %s\n\n", m.auditLog, m.reviewLog, m.log)
+	if failures > 0 {
+		return fmt.Errorf("%d of %d acts did not end as they should", failures, len(acts))
+	}
+	return nil
 }
 
 // checkAudit wants, for every certificate that a client got, the record of its issuance and, after it, of its publication.

@@ -14,9 +14,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	clientcmdlatest "k8s.io/client-go/tools/clientcmd/api/latest"
-
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // Account is a service account with a token of its own, as a pod would have it.
@@ -24,7 +21,7 @@ type Account struct {
 	Namespace string
 	Name      string
 	token     string
-	plane     *ControlPlane
+	cluster   *Cluster
 }
 
 // Rules is short for what an account may do, cluster-wide.
@@ -32,7 +29,7 @@ type Rules = []rbacv1.PolicyRule
 
 // CreateAccount makes the namespace and the service account, binds the rules to it and requests a token. An account that
 // exists keeps its rules: call it once per name.
-func (c *ControlPlane) CreateAccount(ctx context.Context, namespace, name string, rules Rules) (*Account, error) {
+func (c *Cluster) CreateAccount(ctx context.Context, namespace, name string, rules Rules) (*Account, error) {
 	admin := c.Admin()
 	_, err := admin.CoreV1().Namespaces().Create(ctx,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
@@ -60,7 +57,7 @@ func (c *ControlPlane) CreateAccount(ctx context.Context, namespace, name string
 	if err != nil {
 		return nil, err
 	}
-	return &Account{Namespace: namespace, Name: name, token: request.Status.Token, plane: c}, nil
+	return &Account{Namespace: namespace, Name: name, token: request.Status.Token, cluster: c}, nil
 }
 
 // Username as the API server knows it.
@@ -74,7 +71,7 @@ func (a *Account) Client() *kubernetes.Clientset {
 }
 
 // Config is for clients of other kinds that act as this account.
-func (a *Account) Config() *rest.Config { return a.plane.clientConfig(a.token) }
+func (a *Account) Config() *rest.Config { return a.cluster.clientConfig(a.token) }
 
 // WriteKubeconfig writes dir/kubeconfig and the token file that it names.
 func (a *Account) WriteKubeconfig(dir string) (string, error) {
@@ -82,17 +79,7 @@ func (a *Account) WriteKubeconfig(dir string) (string, error) {
 	if err := writeFile(tokenFile, []byte(a.token)); err != nil {
 		return "", err
 	}
-	config := clientcmdapi.NewConfig()
-	config.Clusters["lab"] = &clientcmdapi.Cluster{Server: a.plane.url, CertificateAuthorityData: PEM(a.plane.authority.Certificate)}
-	config.AuthInfos[a.Name] = &clientcmdapi.AuthInfo{TokenFile: tokenFile}
-	config.Contexts["lab"] = &clientcmdapi.Context{Cluster: "lab", AuthInfo: a.Name}
-	config.CurrentContext = "lab"
-	data, err := runtime.Encode(clientcmdlatest.Codec, config)
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "kubeconfig")
-	return path, writeFile(path, data)
+	return a.cluster.writeKubeconfig(dir, a.Name, &clientcmdapi.AuthInfo{TokenFile: tokenFile})
 }
 
 const csrGroup = "certificates.k8s.io"

@@ -13,15 +13,12 @@ import (
 	"path/filepath"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
 
 // ControlPlane is one etcd and one kube-apiserver. There is no controller manager: nothing but what is under test writes.
 type ControlPlane struct {
-	url       string
-	authority *Authority // signed the API server's certificate
-	admin     *rest.Config
+	*Cluster
 	etcd      *Process
 	apiserver *Process
 	start     func() (*Process, error) // an API server on the same address and data
@@ -88,14 +85,15 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 		return nil, err
 	}
 
-	if c.authority, err = NewRoot("control plane"); err != nil {
+	authority, err := NewRoot("control plane")
+	if err != nil {
 		return nil, err
 	}
 	in := func(name string) string { return filepath.Join(dir, "apiserver", name) }
-	if err := c.authority.WriteServing(in("tls.crt"), in("tls.key")); err != nil {
+	if err := authority.WriteServing(in("tls.crt"), in("tls.key")); err != nil {
 		return nil, err
 	}
-	if err := writeFile(in("ca.crt"), PEM(c.authority.Certificate)); err != nil {
+	if err := writeFile(in("ca.crt"), PEM(authority.Certificate)); err != nil {
 		return nil, err
 	}
 	accountKey, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -113,8 +111,12 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 		return nil, err
 	}
 
-	c.url = fmt.Sprintf("https://127.0.0.1:%d", ports[2])
-	c.admin = c.clientConfig(token)
+	if c.Cluster, err = NewCluster(&rest.Config{
+		Host: fmt.Sprintf("https://127.0.0.1:%d", ports[2]), BearerToken: token,
+		TLSClientConfig: rest.TLSClientConfig{CAData: PEM(authority.Certificate)},
+	}); err != nil {
+		return nil, err
+	}
 	flags := []string{
 		"--etcd-servers=" + etcdURL, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[2]),
 		"--cert-dir=" + in("generated"), "--tls-cert-file=" + in("tls.crt"), "--tls-private-key-file=" + in("tls.key"),
@@ -140,20 +142,10 @@ func (c *ControlPlane) StartAPIServer() (err error) {
 // KillAPIServer ends it at once: SIGTERM would wait for its watchers.
 func (c *ControlPlane) KillAPIServer() { c.apiserver.Kill() }
 
-// Stop ends the API server, then etcd; it is safe after a failed start and when called twice.
+// Stop ends the API server, then etcd; it is safe after a failed start, when called twice, and on nil.
 func (c *ControlPlane) Stop() error {
-	return errors.Join(c.apiserver.Stop(30*time.Second), c.etcd.Stop(30*time.Second))
-}
-
-// Admin may do everything. It prepares the stage; nothing under test uses it.
-func (c *ControlPlane) Admin() *kubernetes.Clientset { return kubernetes.NewForConfigOrDie(c.admin) }
-
-func (c *ControlPlane) clientConfig(token string) *rest.Config {
-	return &rest.Config{
-		Host:            c.url,
-		BearerToken:     token,
-		TLSClientConfig: rest.TLSClientConfig{CAData: PEM(c.authority.Certificate)},
-		QPS:             -1, // client-go's own throttle would measure itself
-		WarningHandler:  rest.NoWarnings{},
+	if c == nil {
+		return nil
 	}
+	return errors.Join(c.apiserver.Stop(30*time.Second), c.etcd.Stop(30*time.Second))
 }

@@ -4,12 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +37,12 @@ func SignetBinary() (string, error) {
 	}
 	return path, nil
 }
+
+// Signet is ready in well under a second; these are for machines that do much else.
+const (
+	readyDeadline = 30 * time.Second
+	readyTimeout  = 5 * time.Second
+)
 
 // Signet is how it is served here: one address, one account, one folder. The address stays the same over restarts, so one
 // registration of the webhooks serves all of them.
@@ -141,7 +145,7 @@ func (s *Signet) Serve(role string) (*Process, error) {
 			return nil
 		}
 	}
-	if err := process.waitUntil(30*time.Second, ready); err != nil {
+	if err := process.waitUntil(readyDeadline, ready); err != nil {
 		return nil, errors.Join(err, process.Stop(time.Second))
 	}
 	return process, nil
@@ -150,19 +154,7 @@ func (s *Signet) Serve(role string) (*Process, error) {
 func (s *Signet) answersReady() error {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.serving.Certificate)
-	client := &http.Client{
-		Timeout:   5 * time.Second,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true},
-	}
-	response, err := client.Get(fmt.Sprintf("https://127.0.0.1:%d/readyz", s.port))
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
-		return fmt.Errorf("/readyz: %s: %s", response.Status, body)
-	}
-	return nil
+	return answersReady(roots, s.port)
 }
 
 // Register applies what `signet render webhooks` prints, as an administrator does. The API server takes a moment to hear of
@@ -175,7 +167,7 @@ func (s *Signet) Register(ctx context.Context) error {
 	if err := render.Run(); err != nil {
 		return fmt.Errorf("%v: %w: %s", render.Args, err, complained.String())
 	}
-	registrations := s.account.plane.Admin().AdmissionregistrationV1()
+	registrations := s.account.cluster.Admin().AdmissionregistrationV1()
 	strict := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 	var validating, mutating int
 	for documents := yaml.NewYAMLReader(bufio.NewReader(&printed)); ; {
@@ -212,7 +204,7 @@ func (s *Signet) Register(ctx context.Context) error {
 
 // Unregister removes Signet's webhook configurations, where there are any.
 func (s *Signet) Unregister(ctx context.Context) error {
-	registrations := s.account.plane.Admin().AdmissionregistrationV1()
+	registrations := s.account.cluster.Admin().AdmissionregistrationV1()
 	absent := func(err error) error {
 		if apierrors.IsNotFound(err) {
 			return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,31 +14,9 @@ import (
 	"signet/test/cluster/lab"
 )
 
-// act is one row of the table: who asks whom for what, and how it must end.
-type act struct {
-	who, identity, signer string
-	expected              string
-	play                  func(context.Context, *mesh) (result, error)
-}
-
-type result struct {
-	happened     string
-	why          string
-	certificates []certificate
-}
-
-type certificate struct{ request, sha256 string }
-
-const (
-	signed    = "certificate issued"
-	refused   = "refused when it was created"
-	failed    = "let in, approved, NOT signed"
-	stopped   = "refused when it was written"
-	untouched = "passed, untouched"
-)
-
-// acts in the order they are played: the webhooks are registered after the first.
-var acts = []act{
+// requests are acts at the boundary, CertificateSigningRequests, in the order they are played: the webhooks are registered
+// after the first.
+var requests = []act{
 	{"bar's pod through istiod, while no webhook is registered", "bar/thief", "foo", failed, unguarded},
 	{"foo's pod through istiod", "foo/httpbin", "foo", signed, asks(lab.Workload(signerFoo, "foo", "httpbin"))},
 	{"foo's pod through istiod, with an RSA key", "foo/curl", "foo", signed, asks(rsa(lab.Workload(signerFoo, "foo", "curl")))},
@@ -63,14 +40,6 @@ func anonymous() lab.Request {
 	request := lab.Workload(signerFoo, "foo", "httpbin")
 	request.URIs = nil
 	return request
-}
-
-// refusal is a result if Signet refused, the error itself if anything else went wrong.
-func refusal(err error, happened string) (result, error) {
-	if _, why, found := strings.Cut(err.Error(), "denied the request: "); found {
-		return result{happened: happened, why: why}, nil
-	}
-	return result{}, err
 }
 
 func asks(request lab.Request) func(context.Context, *mesh) (result, error) {
@@ -157,30 +126,6 @@ func (m *mesh) approved(ctx context.Context, request lab.Request) (*certificates
 		return nil, err
 	}
 	return m.istiod.Approve(ctx, object)
-}
-
-// guard registers the webhooks and waits until the API server calls them.
-func (m *mesh) guard(ctx context.Context) error {
-	say("registering the webhooks")
-	if err := m.signet.Register(ctx); err != nil {
-		return err
-	}
-	requests := m.istiodUser.Client().CertificatesV1().CertificateSigningRequests()
-	for {
-		object, _, err := lab.Workload(signerFoo, "bar", "thief").Object()
-		if err != nil {
-			return err
-		}
-		_, err = requests.Create(ctx, object, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		if err != nil && strings.Contains(err.Error(), "denied the request: ") {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
 
 // signedRequest is a request of foo that has its certificate and is not deleted yet: what an attacker finds.

@@ -1,0 +1,65 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// HasControllers tells whether a controller manager runs, by the service account that it gives every namespace.
+func (c *Cluster) HasControllers(ctx context.Context) (bool, error) {
+	_, err := c.Admin().CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// DeleteNamespace returns when the namespace is gone, and its accounts, Secrets, ConfigMaps and Pods with it. Where no
+// controller manager runs it does what the namespace controller would.
+func (c *Cluster) DeleteNamespace(ctx context.Context, dir, name string) error {
+	controlled, err := c.HasControllers(ctx)
+	if err != nil {
+		return err
+	}
+	namespaces := c.Admin().CoreV1().Namespaces()
+	if err := namespaces.Delete(ctx, name, metav1.DeleteOptions{}); apierrors.IsNotFound(err) {
+		return nil
+	} else if err != nil && !apierrors.IsConflict(err) { // conflict: it is being deleted already
+		return err
+	}
+	if !controlled {
+		if _, err := c.Kubectl(ctx, dir, "delete", "serviceaccounts,secrets,configmaps,pods", "--all", "--namespace", name); err != nil {
+			return err
+		}
+	}
+	return until(ctx, func() error {
+		namespace, err := namespaces.Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err == nil && !controlled {
+			namespace.Spec.Finalizers = nil
+			_, err = namespaces.Finalize(ctx, namespace, metav1.UpdateOptions{})
+		}
+		return fmt.Errorf("namespace %s is still there: %v", name, err)
+	})
+}
+
+// until calls succeed until it does; when the context ends first, its last error is returned.
+func until(ctx context.Context, succeed func() error) error {
+	for {
+		err := succeed()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
