@@ -94,6 +94,9 @@ std::string render_istio_operator(const Policy& policy, const TrustStore& trust)
          "spec:\n"
          "  values:\n"
          "    global:\n"
+         "      istioNamespace: " +
+         text(policy.model().root_namespace) +
+         "\n"
          "      certSigners:      # without these names the chart lets istiod approve requests for every signer there "
          "is\n" +
          indented(signers, 6) +

@@ -17,7 +17,7 @@ constexpr Command kCommands[] = {
     {"review", "answer one AdmissionReview from standard input", signet::review_command},
     {"policy", "check a policy file", signet::policy_command},
     {"ca", "make CAs for a policy's signers, print their roots", signet::ca_command},
-    {"render", "print the manifests that register the webhook", signet::render_command},
+    {"render", "print what Kubernetes and Istio are told of a policy", signet::render_command},
 };
 
 void print_usage(std::ostream& out) {
