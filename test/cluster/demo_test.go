@@ -56,15 +56,17 @@ func TestTheDemoLeavesAClusterAsItWas(t *testing.T) {
 		kubeconfig string
 		namespace  string // is there already
 		arguments  []string
-		says       []string // the first alone for a refusal
+		interrupt  string // the demo is interrupted once it says so
+		says       []string
 		succeeds   bool
 	}{
-		{"with nobody to ask", admin, "", nil, []string{"standard input is no terminal"}, false},
-		{"where Signet is installed", admin, lab.SignetNamespace, []string{"--yes"}, []string{"it already has namespace signet-system"}, false},
-		{"for one who may do nothing", visitor, "", []string{"--yes"}, []string{"the user may not, in the whole cluster: "}, false},
-		{"where nobody answers", unanswered(t, admin, plane.Server()), "", []string{"--yes"}, []string{"the API server cannot be reached"}, false},
-		{"far away", moved(t, admin, plane.Server(), "https://192.0.2.1:6443"), "", []string{"--yes"}, []string{"is not on this machine's loopback"}, false},
-		{"to its end", admin, "", []string{"--yes"}, []string{
+		{"with nobody to ask", admin, "", nil, "", []string{"standard input is no terminal"}, false},
+		{"where Signet is installed", admin, lab.SignetNamespace, []string{"--yes"}, "", []string{"it already has namespace signet-system"}, false},
+		{"for one who may do nothing", visitor, "", []string{"--yes"}, "", []string{"the user may not, in the whole cluster: "}, false},
+		{"where nobody answers", unanswered(t, admin, plane.Server()), "", []string{"--yes"}, "", []string{"the API server cannot be reached"}, false},
+		{"far away", moved(t, admin, plane.Server(), "https://192.0.2.1:6443"), "", []string{"--yes"}, "", []string{"is not on this machine's loopback"}, false},
+		{"when it is interrupted", admin, "", []string{"--yes"}, "kubectl apply -k manifests", []string{"the cluster is as it was"}, false},
+		{"to its end", admin, "", []string{"--yes"}, "", []string{
 			"bar's pod through istiod", "ProxyConfig in foo", "Pod in bar with", "cert-manager", "in an unbroken chain", "the cluster is as it was"}, true},
 	}
 	for _, c := range cases {
@@ -85,8 +87,8 @@ func TestTheDemoLeavesAClusterAsItWas(t *testing.T) {
 			defer cancel()
 			command := exec.CommandContext(ctx, binary, append([]string{"--records", t.TempDir()}, c.arguments...)...)
 			command.Env = append(os.Environ(), "KUBECONFIG="+c.kubeconfig)
-			var said bytes.Buffer
-			command.Stdout, command.Stderr = &said, &said
+			said := &interrupter{at: c.interrupt, interrupt: func() error { return command.Process.Signal(os.Interrupt) }}
+			command.Stdout, command.Stderr = said, said
 			if err := command.Run(); (err == nil) != c.succeeds {
 				t.Errorf("%v:\n%s", err, said.String())
 			}
@@ -101,6 +103,24 @@ func TestTheDemoLeavesAClusterAsItWas(t *testing.T) {
 		})
 	}
 }
+
+// interrupter keeps what is written, and calls interrupt once when at has been (never, if that is empty).
+type interrupter struct {
+	said      bytes.Buffer
+	at        string
+	interrupt func() error
+}
+
+func (i *interrupter) Write(text []byte) (int, error) {
+	count, err := i.said.Write(text)
+	if err == nil && i.at != "" && strings.Contains(i.said.String(), i.at) {
+		i.at = ""
+		err = i.interrupt()
+	}
+	return count, err
+}
+
+func (i *interrupter) String() string { return i.said.String() }
 
 // moved is the kubeconfig with another server in it.
 func moved(t *testing.T, kubeconfig, from, to string) string {

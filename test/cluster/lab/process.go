@@ -54,7 +54,8 @@ func startCommand(name, logDir string, command *exec.Cmd) (*Process, error) {
 	p.logFrom = before.Size()
 	p.cmd = command
 	p.cmd.Stdout, p.cmd.Stderr = output, output
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// A group of its own: Ctrl-C at the terminal is for this program, which ends its children in order.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	started := make(chan error)
 	forks <- func() { started <- p.cmd.Start() }
 	if err := <-started; err != nil {
