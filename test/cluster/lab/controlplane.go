@@ -21,7 +21,9 @@ type ControlPlane struct {
 	*Cluster
 	etcd      *Process
 	apiserver *Process
-	start     func() (*Process, error) // an API server on the same address and data
+	// On the same addresses and data:
+	startEtcd      func() (*Process, error)
+	startAPIServer func() (*Process, error)
 }
 
 // Project is the folder that holds this checkout.
@@ -78,10 +80,12 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 		return nil, err
 	}
 	etcdURL, peerURL := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	c.etcd, err = StartProcess("etcd", dir, etcdBinary, "--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
-		"--listen-client-urls="+etcdURL, "--advertise-client-urls="+etcdURL,
-		"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL)
-	if err != nil {
+	c.startEtcd = func() (*Process, error) {
+		return StartProcess("etcd", dir, etcdBinary, "--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
+			"--listen-client-urls="+etcdURL, "--advertise-client-urls="+etcdURL,
+			"--listen-peer-urls="+peerURL, "--initial-advertise-peer-urls="+peerURL, "--initial-cluster=default="+peerURL)
+	}
+	if c.etcd, err = c.startEtcd(); err != nil {
 		return nil, err
 	}
 
@@ -124,13 +128,13 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 		"--service-account-signing-key-file=" + in("accounts.key"), "--token-auth-file=" + in("tokens.csv"),
 		"--authorization-mode=Node,RBAC", "--service-cluster-ip-range=10.0.0.0/24", "--client-ca-file=" + in("ca.crt"),
 	}
-	c.start = func() (*Process, error) { return StartProcess("kube-apiserver", dir, apiserverBinary, flags...) }
+	c.startAPIServer = func() (*Process, error) { return StartProcess("kube-apiserver", dir, apiserverBinary, flags...) }
 	return c, c.StartAPIServer()
 }
 
 // StartAPIServer starts one on the state that etcd holds, after KillAPIServer, and returns when it is ready.
 func (c *ControlPlane) StartAPIServer() (err error) {
-	if c.apiserver, err = c.start(); err != nil {
+	if c.apiserver, err = c.startAPIServer(); err != nil {
 		return err
 	}
 	admin := c.Admin()
@@ -141,6 +145,20 @@ func (c *ControlPlane) StartAPIServer() (err error) {
 
 // KillAPIServer ends it at once: SIGTERM would wait for its watchers.
 func (c *ControlPlane) KillAPIServer() { c.apiserver.Kill() }
+
+// Kill ends the API server and etcd at once.
+func (c *ControlPlane) Kill() {
+	c.apiserver.Kill()
+	c.etcd.Kill()
+}
+
+// Restart starts both on the state they had, after Kill, and returns when the API server is ready.
+func (c *ControlPlane) Restart() (err error) {
+	if c.etcd, err = c.startEtcd(); err != nil {
+		return err
+	}
+	return c.StartAPIServer()
+}
 
 // Stop ends the API server, then etcd; it is safe after a failed start, when called twice, and on nil.
 func (c *ControlPlane) Stop() error {

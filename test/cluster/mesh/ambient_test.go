@@ -11,7 +11,7 @@ import (
 func TestAmbientWorkloadsGetTheirTenantsCA(t *testing.T) {
 	guarded(t, "all")
 	const node = "node-a"
-	ztunnel, err := stage.istio.CreateNodeProxy(patient(t), node)
+	ztunnel, err := stage.Istio.CreateNodeProxy(patient(t), node)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func TestAmbientWorkloadsGetTheirTenantsCA(t *testing.T) {
 	for _, namespace := range []string{"foo", "bar"} {
 		pod := lab.PodOf(namespace, "httpbin")
 		pod.Spec.NodeName = node
-		running, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), pod)
+		running, err := stage.Istio.CreatePod(patient(t), stage.plane.Admin(), pod)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func TestAmbientWorkloadsGetTheirTenantsCA(t *testing.T) {
 			}
 			expectChain(t, chain, namespace, "httpbin", namespace)
 			// The last certificate is all that ztunnel learns of whom to trust.
-			if root := stage.authorities[namespace].Root(); len(chain) < 2 || !chain[len(chain)-1].Equal(root) {
+			if root := stage.Authorities[namespace].Root(); len(chain) < 2 || !chain[len(chain)-1].Equal(root) {
 				t.Errorf("the answer ends in %v, not in the root of %s", chain[len(chain)-1].Subject, namespace)
 			}
 		})

@@ -28,10 +28,10 @@ func TestCertificatesAreRenewedThroughRestartsOfIstiodAndSignet(t *testing.T) {
 	}
 	awaitRenewal(t, pods)
 
-	if err := stage.istio.Stop(); err != nil {
+	if err := stage.Istio.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := stage.istio.Start(patient(t)); err != nil {
+	if err := stage.Istio.Start(patient(t)); err != nil {
 		t.Fatal(err)
 	}
 	awaitRenewal(t, pods)
@@ -87,16 +87,16 @@ func TestEverythingComesUpInAnyOrder(t *testing.T) {
 	startIstio(t)
 	applyProxyConfigs(t)
 	istiod := func() (*lab.Process, error) {
-		err := stage.istio.Launch(context.Background())
-		return stage.istio.Process(), err
+		err := stage.Istio.Launch(context.Background())
+		return stage.Istio.Process(), err
 	}
 	var supervisedIstiod *lab.Supervised
-	if err := stage.istio.Stop(); err != nil {
+	if err := stage.Istio.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	programs := map[string]func(){
-		"API server": func() {
-			if err := stage.plane.StartAPIServer(); err != nil {
+		"control plane": func() {
+			if err := stage.plane.Restart(); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -104,19 +104,19 @@ func TestEverythingComesUpInAnyOrder(t *testing.T) {
 		"signet": func() { signet = lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") }) },
 	}
 	for _, order := range [][]string{
-		{"API server", "istiod", "signet"}, {"API server", "signet", "istiod"},
-		{"istiod", "API server", "signet"}, {"istiod", "signet", "API server"},
-		{"signet", "API server", "istiod"}, {"signet", "istiod", "API server"},
+		{"control plane", "istiod", "signet"}, {"control plane", "signet", "istiod"},
+		{"istiod", "control plane", "signet"}, {"istiod", "signet", "control plane"},
+		{"signet", "control plane", "istiod"}, {"signet", "istiod", "control plane"},
 	} {
 		t.Run(strings.Join(order, ", then "), func(t *testing.T) {
 			ended(t, signet)
-			stage.plane.KillAPIServer()
+			stage.plane.Kill()
 			for _, program := range order {
 				programs[program]()
 				time.Sleep(500 * time.Millisecond) // the next one finds it up, or finds nothing
 			}
 			defer ended(t, supervisedIstiod)
-			if err := stage.istio.Ready(patient(t)); err != nil {
+			if err := stage.Istio.Ready(patient(t)); err != nil {
 				t.Fatal(err)
 			}
 			pod := startPod(t, "foo", "httpbin")
@@ -131,7 +131,7 @@ func TestOnlyCertificatesOfItsSignersWaitForSignet(t *testing.T) {
 	applyProxyConfigs(t)
 	process.Kill()
 
-	pod, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), lab.PodOf("foo", "httpbin"))
+	pod, err := stage.Istio.CreatePod(patient(t), stage.plane.Admin(), lab.PodOf("foo", "httpbin"))
 	if err != nil {
 		t.Fatalf("a pod waits: %v", err)
 	}

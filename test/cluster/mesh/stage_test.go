@@ -6,40 +6,27 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"signet/test/cluster/lab"
 )
 
 const (
-	domain     = "clusterissuers.cert-manager.io"
-	signerFoo  = domain + "/foo"
-	signerBar  = domain + "/bar"
-	signerMesh = domain + "/istio-system"
+	signerFoo = "clusterissuers.cert-manager.io/foo"
 	// Longer than anything takes, shorter than anyone waits.
 	patience = 90 * time.Second
 )
 
-// stage is what all tests share: a control plane with cert-manager and the issuers that the custom-CA task has it make, and with
-// Istio installed as Signet renders it for them. Nothing is running between tests, and no webhook of Signet is registered.
+// stage is what all tests share. Nothing of it runs between tests.
 var stage struct {
-	dir         string
-	plane       *lab.ControlPlane
-	certManager *lab.CertManager
-	istio       *lab.Istio
-	signet      *lab.Signet
-	authorities map[string]*lab.Authority
+	*lab.CustomCATask
+	plane  *lab.ControlPlane
+	signet *lab.Signet // as the setting at hand has it
 }
-
-// The Secrets of the task's CAs, by signer.
-var secrets = map[string]string{"foo": "foo-ca-selfsigned", "bar": "bar-ca-selfsigned", "istio-system": "istio-ca-selfsigned"}
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -69,88 +56,14 @@ func run(m *testing.M) int {
 func setStage(dir string) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	stage.dir = dir
-	project, err := lab.Project()
-	if err != nil {
-		return err
-	}
 	if stage.plane, err = lab.StartControlPlane(dir); err != nil {
 		return err
 	}
-	account, err := stage.plane.CreateAccount(ctx, "signet", "signet", lab.SignetRules(signerFoo, signerBar, signerMesh))
-	if err != nil {
+	if stage.CustomCATask, err = stage.plane.SetUpCustomCATask(ctx, dir); err != nil {
 		return err
 	}
-	if err := makeIssuers(ctx, filepath.Join(project, "test", "testdata", "certmanager", "selfsigned-issuer.yaml")); err != nil {
-		return err
-	}
-	policy := filepath.Join(project, "test", "testdata", "mesh", "policy.yaml")
-	if stage.signet, err = lab.NewSignet(filepath.Join(dir, "signet"), policy, account, stage.authorities); err != nil {
-		return err
-	}
-	operator, err := render(ctx, "istio-operator", "--ca-dir", filepath.Join(stage.signet.Dir, "ca-public"))
-	if err != nil {
-		return err
-	}
-	if stage.istio, err = stage.plane.InstallIstio(ctx, filepath.Join(dir, "istio"), operator); err != nil {
-		return err
-	}
-	for namespace, accounts := range map[string][]string{"foo": {"curl", "httpbin"}, "bar": {"httpbin", "thief"}} {
-		if err := stage.plane.MakeNamespace(ctx, namespace, accounts...); err != nil {
-			return err
-		}
-	}
+	stage.signet = stage.Signet
 	return nil
-}
-
-// makeIssuers has cert-manager make the CAs of the task, and stops it.
-func makeIssuers(ctx context.Context, file string) (err error) {
-	dir := filepath.Join(stage.dir, "cert-manager")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	if stage.certManager, err = stage.plane.InstallCertManager(ctx, dir); err != nil {
-		return err
-	}
-	if err := stage.certManager.Start(false); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stage.certManager.Stop()) }()
-	if _, err := stage.plane.Kubectl(ctx, dir, "apply", "-f", file); err != nil {
-		return err
-	}
-	if _, err := stage.plane.Kubectl(ctx, dir, "wait", "--for=condition=Ready", "--timeout=60s",
-		"clusterissuers/foo", "clusterissuers/bar", "clusterissuers/istio-system"); err != nil {
-		return err
-	}
-	stage.authorities = map[string]*lab.Authority{}
-	for signer, name := range secrets {
-		secret, err := stage.plane.Admin().CoreV1().Secrets(lab.CertManagerNamespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		if stage.authorities[signer], err = lab.ParseRoot(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey]); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// render writes what `signet render WHAT` prints for the stage's policy to a file.
-func render(ctx context.Context, what string, arguments ...string) (string, error) {
-	binary, err := lab.SignetBinary()
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(stage.dir, what+".yaml")
-	command := exec.CommandContext(ctx, binary, append([]string{"render", what, "--policy", stage.signet.Policy}, arguments...)...)
-	var complained strings.Builder
-	command.Stderr = &complained
-	printed, err := command.Output()
-	if err != nil {
-		return "", fmt.Errorf("%v: %w: %s", command.Args, err, complained.String())
-	}
-	return file, os.WriteFile(file, printed, 0o600)
 }
 
 func patient(t *testing.T) context.Context {
@@ -237,11 +150,11 @@ func asksSignet(t *testing.T, wanted bool) error {
 func startIstio(t *testing.T, variables ...string) {
 	t.Helper()
 	t.Cleanup(func() {
-		if err := stage.istio.Stop(); err != nil {
+		if err := stage.Istio.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := stage.istio.Start(patient(t), variables...); err != nil {
+	if err := stage.Istio.Start(patient(t), variables...); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -46,8 +46,8 @@ func TestIstiodsOwnCertificateIsShorterThanAsked(t *testing.T) {
 func istiodsOwnCertificateIsShorterThanAsked(t *testing.T, role string) {
 	guarded(t, role)
 	roots := x509.NewCertPool()
-	roots.AddCert(stage.authorities["istio-system"].Root())
-	connection, err := tls.Dial("tcp", stage.istio.Address(), &tls.Config{RootCAs: roots, ServerName: "istiod.istio-system.svc"})
+	roots.AddCert(stage.Authorities["istio-system"].Root())
+	connection, err := tls.Dial("tcp", stage.Istio.Address(), &tls.Config{RootCAs: roots, ServerName: "istiod.istio-system.svc"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,36 +62,23 @@ func istiodsOwnCertificateIsShorterThanAsked(t *testing.T, role string) {
 	}
 }
 
-// applyProxyConfigs applies what Signet renders, as it comes out, and waits until injection has heard of it.
+// applyProxyConfigs applies those that Signet renders until the test ends.
 func applyProxyConfigs(t *testing.T) {
 	t.Helper()
-	file, err := render(patient(t), "proxyconfigs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stage.plane.Kubectl(patient(t), stage.dir, "apply", "-f", file); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		if _, err := stage.plane.Kubectl(context.Background(), stage.dir, "delete", "-f", file); err != nil {
+		if err := stage.RemoveProxyConfigs(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	for _, namespace := range []string{"foo", "bar"} {
-		eventually(t, func() error {
-			signer, err := stage.istio.InjectedSigner(patient(t), lab.PodOf(namespace, "httpbin"))
-			if err == nil && signer != namespace {
-				err = fmt.Errorf("pods of %s are told to ask signer %q", namespace, signer)
-			}
-			return err
-		})
+	if err := stage.ApplyProxyConfigs(patient(t)); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // createPod creates the pod, its agent not started, until the test ends.
 func createPod(t *testing.T, namespace, account string) *lab.MeshPod {
 	t.Helper()
-	pod, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), lab.PodOf(namespace, account))
+	pod, err := stage.Istio.CreatePod(patient(t), stage.plane.Admin(), lab.PodOf(namespace, account))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +119,7 @@ func expectIssuedBy(t *testing.T, pod *lab.MeshPod, signer string) {
 		t.Fatal(err)
 	}
 	expectChain(t, svid.Chain, pod.Pod.Namespace, pod.Pod.Spec.ServiceAccountName, signer)
-	if root := stage.authorities[signer].Root(); len(svid.Roots) != 1 || !svid.Roots[0].Equal(root) {
+	if root := stage.Authorities[signer].Root(); len(svid.Roots) != 1 || !svid.Roots[0].Equal(root) {
 		t.Errorf("%s trusts %d roots, the first of %v; want that of %v alone", pod.Pod.Name, len(svid.Roots), svid.Roots[0].Subject, root.Subject)
 	}
 }
@@ -140,7 +127,7 @@ func expectIssuedBy(t *testing.T, pod *lab.MeshPod, signer string) {
 func expectChain(t *testing.T, chain []*x509.Certificate, namespace, account, signer string) {
 	t.Helper()
 	roots := x509.NewCertPool()
-	roots.AddCert(stage.authorities[signer].Root())
+	roots.AddCert(stage.Authorities[signer].Root())
 	intermediates := x509.NewCertPool()
 	for _, above := range chain[1:] {
 		intermediates.AddCert(above)

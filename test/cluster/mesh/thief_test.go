@@ -67,7 +67,7 @@ func aPodThatGotPastIsGivenNoCertificate(t *testing.T, role string) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			process.Kill()
-			pod, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), thief(change))
+			pod, err := stage.Istio.CreatePod(patient(t), stage.plane.Admin(), thief(change))
 			process = serve(t, role)
 			if err != nil {
 				t.Fatal(err)
@@ -140,7 +140,7 @@ func TestWithoutSignetTheThiefIsLetIn(t *testing.T) {
 	startIstio(t)
 	applyProxyConfigs(t)
 	httpbin := startPod(t, "foo", "httpbin")
-	robber, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), thief(annotated("proxyMetadata")))
+	robber, err := stage.Istio.CreatePod(patient(t), stage.plane.Admin(), thief(annotated("proxyMetadata")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestWithoutTheWebhookTheSignerRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func() error { return asksSignet(t, false) })
-	pod, err := stage.istio.CreatePod(patient(t), stage.plane.Admin(), thief(annotated("proxyMetadata")))
+	pod, err := stage.Istio.CreatePod(patient(t), stage.plane.Admin(), thief(annotated("proxyMetadata")))
 	if err != nil {
 		t.Fatal(err)
 	}
