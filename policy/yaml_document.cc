@@ -10,6 +10,8 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "policy/utf8.h"
+
 namespace signet {
 namespace {
 
@@ -177,27 +179,10 @@ class TreeBuilder : public YAML::EventHandler {
 std::optional<std::size_t> first_bad_byte(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x80) {
-      if ((byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t') || byte == 0x7f) {
-        return i;
-      }
-      ++i;
-      continue;
-    }
-    const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-    if (byte < 0xc2 || byte > 0xf4 || i + length > text.size()) {
+    const bool control = (byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t') || byte == 0x7f;
+    const std::size_t length = control ? 0 : utf8_sequence_length(text, i);
+    if (length == 0) {
       return i;
-    }
-    const auto second = static_cast<unsigned char>(text[i + 1]);
-    const unsigned char low = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
-    const unsigned char high = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
-    if (second < low || second > high) {
-      return i;
-    }
-    for (std::size_t k = 2; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0U) != 0x80U) {
-        return i;
-      }
     }
     i += length;
   }

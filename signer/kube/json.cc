@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "policy/utf8.h"
 #include "signer/kube/json_writer.h"
-#include "signer/kube/utf8.h"
 
 namespace signet {
 namespace {

@@ -1,6 +1,6 @@
 #include "signer/kube/json_writer.h"
 
-#include "signer/kube/utf8.h"
+#include "policy/utf8.h"
 
 namespace signet {
 namespace {

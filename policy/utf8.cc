@@ -1,4 +1,4 @@
-#include "signer/kube/utf8.h"
+#include "policy/utf8.h"
 
 #include <cstdint>
 #include <cstring>
