@@ -60,13 +60,13 @@ func TestTheDemoLeavesAClusterAsItWas(t *testing.T) {
 		says       []string
 		succeeds   bool
 	}{
-		{"with nobody to ask", admin, "", nil, "", []string{"standard input is no terminal"}, false},
-		{"where Signet is installed", admin, lab.SignetNamespace, []string{"--yes"}, "", []string{"it already has namespace signet-system"}, false},
-		{"for one who may do nothing", visitor, "", []string{"--yes"}, "", []string{"the user may not, in the whole cluster: "}, false},
-		{"where nobody answers", unanswered(t, admin, plane.Server()), "", []string{"--yes"}, "", []string{"the API server cannot be reached"}, false},
-		{"far away", moved(t, admin, plane.Server(), "https://192.0.2.1:6443"), "", []string{"--yes"}, "", []string{"is not on this machine's loopback"}, false},
-		{"when it is interrupted", admin, "", []string{"--yes"}, "kubectl apply -k manifests", []string{"the cluster is as it was"}, false},
-		{"to its end", admin, "", []string{"--yes"}, "", []string{
+		{"with nobody to ask", admin, "", []string{"--quick"}, "", []string{"standard input is no terminal"}, false},
+		{"where Signet is installed", admin, lab.SignetNamespace, []string{"--quick", "--yes"}, "", []string{"it already has namespace signet-system"}, false},
+		{"for one who may do nothing", visitor, "", []string{"--quick", "--yes"}, "", []string{"the user may not, in the whole cluster: "}, false},
+		{"where nobody answers", unanswered(t, admin, plane.Server()), "", []string{"--quick", "--yes"}, "", []string{"the API server cannot be reached"}, false},
+		{"far away", moved(t, admin, plane.Server(), "https://192.0.2.1:6443"), "", []string{"--quick", "--yes"}, "", []string{"is not on this machine's loopback"}, false},
+		{"when it is interrupted", admin, "", []string{"--quick", "--yes"}, "kubectl apply -k manifests", []string{"the cluster is as it was"}, false},
+		{"to its end", admin, "", []string{"--quick", "--yes"}, "", []string{
 			"bar's pod through istiod", "ProxyConfig in foo", "Pod in bar with", "cert-manager", "in an unbroken chain", "the cluster is as it was"}, true},
 	}
 	for _, c := range cases {

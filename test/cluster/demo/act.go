@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// act is one row of the table: who asks whom for what, and how it must end.
-type act struct {
+// act is one row of a table: who asks whom for what, and how it must end. Stage is what it is played on.
+type act[Stage any] struct {
 	who, identity, signer string
 	expected              string
-	play                  func(context.Context, *mesh) (result, error)
+	play                  func(context.Context, Stage) (result, error)
 }
 
 type result struct {

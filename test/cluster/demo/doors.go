@@ -19,7 +19,7 @@ const signerVariable = "ISTIO_META_CERT_SIGNER"
 
 // doors are acts at the kinds by which a signer is chosen before there is a CertificateSigningRequest. All are dry runs: the
 // webhooks are asked and nothing is stored.
-var doors = []act{
+var doors = []act[*mesh]{
 	{"ProxyConfig in foo that names its own", "foo", "foo", admitted, configures("foo", "foo")},
 	{"ProxyConfig in bar that names another's", "bar", "foo", refused, configures("bar", "foo")},
 	{"ProxyConfig in foo that names none", "foo", "-", filled, configures("foo", "")},

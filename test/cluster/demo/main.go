@@ -1,5 +1,6 @@
-// Command demo plays a mesh of two tenants against a real API server with Signet at its door, and says what happened. The API
-// server is one of its own, or that of KUBECONFIG, which is as it was when the demo ends.
+// Command demo tells the story of a thief in a mesh of two tenants: a real Istio with cert-manager, with and without Signet. Then,
+// or alone with --quick, it tries every door to a tenant's signer, in a cluster of its own or in that of KUBECONFIG, which is
+// as it was when the demo ends.
 package main
 
 import (
@@ -9,12 +10,16 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 func main() {
 	records := flag.String("records", "", "folder for the audit files and logs (required)")
+	quick := flag.Bool("quick", false, "leave Istio and cert-manager out")
 	yes := flag.Bool("yes", false, "ask nothing")
 	flag.Parse()
 	if *records == "" || flag.NArg() != 0 {
@@ -25,19 +30,28 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	if err := run(ctx, *records, *yes); err != nil {
+	if err := run(ctx, *records, *quick, *yes); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, records string, yes bool) (err error) {
+func run(ctx context.Context, records string, quick, yes bool) (err error) {
 	state, err := os.MkdirTemp("", "signet-demo-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
+	if os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "" && !quick {
+		quick = true
+		say("KUBECONFIG is set: Istio and cert-manager, which get a control plane of their own, are left out")
+	}
+	if !quick {
+		if err := tell(ctx, filepath.Join(state, "story")); err != nil {
+			return err
+		}
+	}
 	place, err := choose(ctx, state, yes)
 	if err != nil {
 		return err
@@ -47,7 +61,7 @@ func run(ctx context.Context, records string, yes bool) (err error) {
 }
 
 // play sets the stage, plays the acts, takes everything away and says what came of it.
-func play(ctx context.Context, place *place, state, records string, acts []act) (err error) {
+func play(ctx context.Context, place *place, state, records string, acts []act[*mesh]) (err error) {
 	m := &mesh{cluster: place.cluster}
 	if m.before, err = place.objects(ctx, state); err != nil {
 		return err
@@ -65,7 +79,15 @@ func play(ctx context.Context, place *place, state, records string, acts []act) 
 	if err := m.start(ctx, state, records); err != nil {
 		return err
 	}
-	return report(ctx, m, acts)
+	certificates, err := perform(ctx, m, acts)
+	if err != nil {
+		return err
+	}
+	if err := checkAudit(ctx, m.auditLog, certificates); err != nil {
+		return err
+	}
+	fmt.Printf("  issuance records   %s\n  review records     %s\n  Signet's log       %s\n\n", m.auditLog, m.reviewLog, m.log)
+	return nil
 }
 
 var began = time.Now()

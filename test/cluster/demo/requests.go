@@ -16,7 +16,7 @@ import (
 
 // requests are acts at the boundary, CertificateSigningRequests, in the order they are played: the webhooks are registered
 // after the first.
-var requests = []act{
+var requests = []act[*mesh]{
 	{"bar's pod through istiod, while no webhook is registered", "bar/thief", "foo", failed, unguarded},
 	{"foo's pod through istiod", "foo/httpbin", "foo", signed, asks(lab.Workload(signerFoo, "foo", "httpbin"))},
 	{"foo's pod through istiod, with an RSA key", "foo/curl", "foo", signed, asks(rsa(lab.Workload(signerFoo, "foo", "curl")))},

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,6 +55,21 @@ type Answer struct {
 	Body   string
 	// Why Envoy could not reach the peer, by its access log; empty when it could.
 	TransportFailure string
+}
+
+// Call goes through an Envoy of the caller's to one of the server's, both for this call alone.
+func (w *MeshPod) Call(ctx context.Context, server *MeshPod) (answer Answer, err error) {
+	inbound, err := server.Serve()
+	if err != nil {
+		return Answer{}, err
+	}
+	defer func() { err = errors.Join(err, inbound.Stop()) }()
+	outbound, err := w.Reach(inbound)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer func() { err = errors.Join(err, outbound.Stop()) }()
+	return outbound.Get(ctx)
 }
 
 // Get calls through the proxy.

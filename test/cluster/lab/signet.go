@@ -202,6 +202,19 @@ func (s *Signet) Register(ctx context.Context) error {
 	return nil
 }
 
+// IsAsked tells whether the API server asks Signet about a request that no policy of the lab grants.
+func (c *Cluster) IsAsked(ctx context.Context) (bool, error) {
+	object, _, err := Workload("clusterissuers.cert-manager.io/foo", "bar", "thief").Object()
+	if err != nil {
+		return false, err
+	}
+	_, err = c.Admin().CertificatesV1().CertificateSigningRequests().Create(ctx, object, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if err != nil && strings.Contains(err.Error(), `.signet"`) {
+		return true, nil
+	}
+	return false, err
+}
+
 // Unregister removes Signet's webhook configurations, where there are any.
 func (s *Signet) Unregister(ctx context.Context) error {
 	registrations := s.account.cluster.Admin().AdmissionregistrationV1()

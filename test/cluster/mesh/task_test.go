@@ -144,17 +144,7 @@ func expectChain(t *testing.T, chain []*x509.Certificate, namespace, account, si
 // call goes through the client's Envoy to the server's.
 func call(t *testing.T, client, server *lab.MeshPod) lab.Answer {
 	t.Helper()
-	inbound, err := server.Serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer inbound.Stop()
-	outbound, err := client.Reach(inbound)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer outbound.Stop()
-	answer, err := outbound.Get(patient(t))
+	answer, err := client.Call(patient(t), server)
 	if err != nil {
 		t.Fatal(err)
 	}

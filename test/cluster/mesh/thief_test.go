@@ -163,7 +163,7 @@ func TestWithoutTheWebhookTheSignerRefuses(t *testing.T) {
 	if err := stage.signet.Unregister(patient(t)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error { return asksSignet(t, false) })
+	eventually(t, func() error { return asksSignet(false) })
 	pod, err := stage.Istio.CreatePod(patient(t), stage.plane.Admin(), thief(annotated("proxyMetadata")))
 	if err != nil {
 		t.Fatal(err)
