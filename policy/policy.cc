@@ -182,6 +182,7 @@ Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view si
   using Type = SubjectAltName::Type;
   const auto is = [](Type type) { return [type](const SubjectAltName& name) { return name.type == type; }; };
 
+  subject.made.add(Reason::kSubjectAltNameNotAllowed);
   if (facts.subject_alt_name_extensions != 1 || facts.names.empty()) {
     refuse(Reason::kSubjectAltNameNotAllowed, "asked with " + std::to_string(facts.subject_alt_name_extensions) +
                                                   " subject alternative name extensions and " +
@@ -198,6 +199,7 @@ Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view si
   }
 
   if (workload) {
+    subject.made.add(Reason::kIdentityInvalid);
     const std::string& uri = facts.names.front().value;
     tl::expected<SpiffeId, std::string> id = SpiffeId::parse(uri);
     if (!id) {
@@ -206,6 +208,7 @@ Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view si
       refuse(Reason::kIdentityInvalid, in_quotes(uri) + " is of trust domain " + in_quotes(id->trust_domain()) +
                                            "; ours are " + joined(model_.trust_domains) + " (trustDomains)");
     } else {
+      subject.made.add(Reason::kNoTenant);
       subject.tenant = tenant_of_namespace(id->ns());
       if (subject.tenant == nullptr) {
         refuse(Reason::kNoTenant, "namespace " + in_quotes(id->ns()) +
@@ -217,6 +220,7 @@ Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view si
   }
 
   if (!std::ranges::binary_search(signers_, signer)) {
+    subject.made = {};
     return subject;  // nobody's signer has nobody's DNS names: the signer is the finding
   }
   std::vector<std::string_view> unlisted;
@@ -241,17 +245,21 @@ Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view si
   return subject;
 }
 
-bool Policy::may_request(const SigningRequest& request, const Subject& subject) const {
-  const auto listed_in = [&](const std::vector<std::string>& requesters) {
-    return std::ranges::any_of(requesters, [&](const std::string& requester) {
+const std::string* Policy::listed_requester(const SigningRequest& request, const Subject& subject) const {
+  const auto listed_in = [&](const std::vector<std::string>& requesters) -> const std::string* {
+    const auto listed = std::ranges::find_if(requesters, [&](const std::string& requester) {
       return requester == kSelf ? subject.id && is_service_account_of(*subject.id, request)
                                 : requester == request.requester;
     });
+    return listed == requesters.end() ? nullptr : &*listed;
   };
-  return listed_in(model_.requesters) || (subject.tenant != nullptr && listed_in(subject.tenant->requesters));
+  const std::string* const for_all = listed_in(model_.requesters);
+  return for_all != nullptr || subject.tenant == nullptr ? for_all : listed_in(subject.tenant->requesters);
 }
 
-Decision Policy::evaluate(const SigningRequest& request) const {
+Decision Policy::evaluate(const SigningRequest& request, EvaluationTrace* trace) const {
+  EvaluationTrace unheard;
+  EvaluationTrace& told = trace == nullptr ? unheard : *trace;
   Decision decision;
   if (!governs(request.signer_name)) {
     decision.verdict = Decision::Verdict::kNotOurs;
@@ -259,6 +267,7 @@ Decision Policy::evaluate(const SigningRequest& request) const {
   }
   const std::string_view signer = *signer_in_domain(request.signer_name);
   if (!request.pkcs10) {
+    told.made.add(Reason::kRequestMalformed);
     decision.findings.push_back({Reason::kRequestMalformed, "spec.request: " + request.pkcs10.error()});
     return decision;
   }
@@ -267,22 +276,31 @@ Decision Policy::evaluate(const SigningRequest& request) const {
 
   Subject subject = subject_of(facts, signer);
   const PolicyModel::Tenant* const tenant = subject.tenant;
+  told.made = subject.made;
+  told.tenant = tenant;
   const std::string rule = tenant == nullptr ? "" : rule_of(*tenant);
   const bool key_possible = facts.key_type.has_value();
   const bool key_allowed = key_possible && (tenant == nullptr || contains(tenant->certificate.keys, *facts.key_type));
   std::vector<Finding>& findings = decision.findings;
 
   // In the order of the table that users know: the first finding is the reason they are given.
-  if (key_allowed && facts.signature != Pkcs10Facts::Signature::kVerified) {
-    findings.push_back({Reason::kRequestMalformed,
-                        "spec.request: its signature does not verify with its own key (proof of possession)"});
+  if (key_allowed) {
+    told.made.add(Reason::kRequestMalformed);
+    if (facts.signature != Pkcs10Facts::Signature::kVerified) {
+      findings.push_back({Reason::kRequestMalformed,
+                          "spec.request: its signature does not verify with its own key (proof of possession)"});
+    }
   }
-  if (!may_request(request, subject)) {
+  told.made.add(Reason::kRequesterNotAllowed);
+  told.requester = listed_requester(request, subject);
+  if (told.requester == nullptr) {
     findings.push_back({Reason::kRequesterNotAllowed, in_quotes(request.requester) + " may not ask for " +
                                                           in_quotes(decision.identity) +
                                                           "; allowed are the accounts listed in requesters" +
                                                           (tenant == nullptr ? "" : " and " + rule + ".requesters")});
   }
+  told.made.add(Reason::kExtensionNotAllowed);
+  told.made.add(Reason::kCaRequested);
   check_extensions(facts, findings);
   if (request.annotated_is_ca && *request.annotated_is_ca != "false") {
     const bool annotated = request.kind == SigningRequest::Kind::kCertificateSigningRequest;
@@ -293,12 +311,19 @@ Decision Policy::evaluate(const SigningRequest& request) const {
   }
   std::ranges::move(subject.findings, std::back_inserter(findings));
   if (!std::ranges::binary_search(signers_, signer) && tenant == nullptr) {
+    told.made.add(Reason::kSignerNotAllowed);
     findings.push_back({Reason::kSignerNotAllowed, "asked for signer " + in_quotes(signer) + ", which no tenant has"});
   }
-  if (tenant != nullptr && !contains(tenant->signers, signer)) {
-    findings.push_back({Reason::kSignerNotAllowed, "asked for signer " + in_quotes(signer) + "; tenant " +
-                                                       in_quotes(tenant->name) + " may use " +
-                                                       joined(tenant->signers, in_quotes) + " (" + rule + ".signers)"});
+  if (tenant != nullptr) {
+    told.made.add(Reason::kSignerNotAllowed);
+    if (!contains(tenant->signers, signer)) {
+      findings.push_back({Reason::kSignerNotAllowed,
+                          "asked for signer " + in_quotes(signer) + "; tenant " + in_quotes(tenant->name) +
+                              " may use " + joined(tenant->signers, in_quotes) + " (" + rule + ".signers)"});
+    }
+  }
+  if (tenant != nullptr || !key_possible) {
+    told.made.add(Reason::kKeyNotAllowed);
   }
   if (!key_allowed) {
     findings.push_back(
@@ -311,6 +336,8 @@ Decision Policy::evaluate(const SigningRequest& request) const {
   }
   std::chrono::seconds lifetime{0};
   if (tenant != nullptr) {
+    told.made.add(Reason::kUsageNotAllowed);
+    told.made.add(Reason::kDurationTooLong);
     check_usages(request, facts, tenant->certificate, rule, findings);
     const bool foreign = issuers_are_foreign() || request.kind == SigningRequest::Kind::kCertificateRequest;
     lifetime = check_duration(request, tenant->certificate, foreign, rule, findings);

@@ -62,14 +62,36 @@ struct PolicyModel {
   std::vector<Tenant> tenants;
 };
 
+/// A set of checks, each named by the reason that it fails with.
+class CheckSet {
+ public:
+  void add(Reason check) { bits_ |= bit(check); }
+  [[nodiscard]] bool contains(Reason check) const { return (bits_ & bit(check)) != 0; }
+
+ private:
+  static std::uint32_t bit(Reason check) { return 1U << static_cast<unsigned>(check); }
+
+  std::uint32_t bits_ = 0;
+};
+
+/// How an evaluation came to its decision. It owns nothing, and points into the policy that was asked.
+struct EvaluationTrace {
+  /// The checks that were made; each passed unless the decision has a finding with its reason. The others were not
+  /// reached, or do not apply to such a request.
+  CheckSet made;
+  const PolicyModel::Tenant* tenant = nullptr;  ///< whose limits the request was held to; null: nobody's
+  const std::string* requester = nullptr;       ///< the listed requester that the request was made as; null: none
+};
+
 /// Rules, ready to be asked. Immutable and safe to share between threads.
 class Policy {
  public:
   /// `model` must have passed the loader's checks (policy_loader.h). `digest` names the policy in every record.
   Policy(PolicyModel model, std::string digest);
 
-  /// Judges one request: the same answer for the same arguments, always.
-  [[nodiscard]] Decision evaluate(const SigningRequest& request) const;
+  /// Judges one request: the same answer for the same arguments, always. Whoever wants to explain the answer passes a
+  /// new `trace`, which has no influence on it.
+  [[nodiscard]] Decision evaluate(const SigningRequest& request, EvaluationTrace* trace = nullptr) const;
 
   /// The signer's name without our domain, or nothing if `signer_name` is not in our domain.
   [[nodiscard]] std::optional<std::string_view> signer_in_domain(std::string_view signer_name) const;
@@ -117,10 +139,12 @@ class Policy {
     const PolicyModel::Tenant* tenant = nullptr;
     std::optional<SpiffeId> id;
     std::vector<Finding> findings;
+    CheckSet made;
   };
   [[nodiscard]] Subject subject_of(const Pkcs10Facts& facts, std::string_view signer) const;
   [[nodiscard]] const PolicyModel::Tenant* tenant_of_dns_name(std::string_view dns_name, std::string_view signer) const;
-  [[nodiscard]] bool may_request(const SigningRequest& request, const Subject& subject) const;
+  /// The entry of a list of requesters that lets the requester ask, or null.
+  [[nodiscard]] const std::string* listed_requester(const SigningRequest& request, const Subject& subject) const;
 
   PolicyModel model_;
   std::string digest_;
