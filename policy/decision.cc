@@ -1,5 +1,7 @@
 #include "policy/decision.h"
 
+#include <algorithm>
+
 namespace signet {
 
 std::string_view to_string(Reason reason) {
@@ -32,6 +34,11 @@ std::string_view to_string(Reason reason) {
       return "CertificateNotAllowed";
   }
   return {};
+}
+
+std::optional<Reason> reason_named(std::string_view code) {
+  const auto* const found = std::ranges::find(kReasons, code, [](Reason reason) { return to_string(reason); });
+  return found == kReasons.end() ? std::nullopt : std::optional(*found);
 }
 
 std::string to_line(const Finding& finding) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,8 +27,23 @@ enum class Reason {
   kCertificateNotAllowed,  ///< a certificate in status that is not what was granted
 };
 
+inline constexpr std::array kReasons = {Reason::kRequestMalformed,
+                                        Reason::kRequesterNotAllowed,
+                                        Reason::kExtensionNotAllowed,
+                                        Reason::kCaRequested,
+                                        Reason::kSubjectAltNameNotAllowed,
+                                        Reason::kIdentityInvalid,
+                                        Reason::kNoTenant,
+                                        Reason::kSignerNotAllowed,
+                                        Reason::kKeyNotAllowed,
+                                        Reason::kUsageNotAllowed,
+                                        Reason::kDurationTooLong,
+                                        Reason::kIssuerNotAllowed,
+                                        Reason::kCertificateNotAllowed};
+
 /// The code that users see: "SignerNotAllowed".
 [[nodiscard]] std::string_view to_string(Reason reason);
+[[nodiscard]] std::optional<Reason> reason_named(std::string_view code);
 
 struct Finding {
   Reason reason;
