@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/policy.h"
+
+namespace signet {
+
+/// A request for a certificate in the words of a person: what is not said is as a workload's agent asks it of istiod.
+struct RequestSketch {
+  std::string identity;                ///< a SPIFFE ID; empty for a service
+  std::vector<std::string> dns_names;  ///< of a service; empty for a workload
+  std::string signer;                  ///< without the domain, or a whole signerName
+  /// A user name, or `self`: the service account that the identity names. Empty: the first that the policy lists.
+  std::string requester;
+  /// Empty: of a service account, the groups that Kubernetes gives it; of others, none.
+  std::vector<std::string> groups;
+  std::string key = "ECDSA-P256";  ///< a key type that a policy can allow, or any other: then no policy allows it
+  std::vector<std::string> usages = {"digital signature", "key encipherment", "server auth", "client auth"};
+  std::optional<std::chrono::seconds> duration;  ///< absent: none is asked for
+  /// Whether the request passes /mutate before it is judged, as at CREATE in a cluster: the lifetime is then clamped,
+  /// and the routed signer replaced by the tenant's first.
+  bool mutate = false;
+};
+
+/// The facts that policy would be given of such a request, well-formed and with its key's possession proven. They are
+/// for a trial: there is no key in them, so nothing can be issued for them.
+[[nodiscard]] SigningRequest sketched_request(const RequestSketch& sketch, const Policy& policy);
+
+}  // namespace signet
