@@ -1,0 +1,39 @@
+#include "policy/policy_problem.h"
+
+#include <cstddef>
+
+namespace signet {
+namespace {
+
+// info_of finds a rule by its number.
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kPolicyRules.size(); ++i) {
+    if (kPolicyRules[i].rule != static_cast<PolicyRule>(i)) {
+      return false;
+    }
+  }
+  return kPolicyRules.back().rule == PolicyRule::kNobodyMayAsk;
+}
+static_assert(in_order());
+
+}  // namespace
+
+std::string to_string(const PolicyProblem& problem) {
+  const std::string place =
+      problem.line == 0 ? problem.file
+                        : problem.file + ":" + std::to_string(problem.line) + ":" + std::to_string(problem.column);
+  return place + (info_of(problem.rule).severity == PolicySeverity::kWarning ? ": warning: " : ": ") + problem.message;
+}
+
+std::string to_report(const PolicyProblem& problem) {
+  std::string report = to_string(problem);
+  if (problem.line == 0) {
+    return report;
+  }
+  const std::string number = std::to_string(problem.line);
+  report += "\n " + number + " | " + problem.excerpt.line;
+  report += "\n " + std::string(number.size(), ' ') + " | " + std::string(problem.excerpt.caret, ' ') + "^";
+  return problem.hint.empty() ? report : report + " " + problem.hint;
+}
+
+}  // namespace signet
