@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <iostream>
+#include <ranges>
 
 #include "signer/csr/sha256.h"
 #include "signer/kube/bounded_file.h"
+#include "tools/signet/log.h"
 
 namespace signet {
 
@@ -24,28 +26,56 @@ tl::expected<std::string, std::string> read_stream(std::istream& stream, const s
   return text;
 }
 
-tl::expected<std::shared_ptr<const Policy>, std::vector<PolicyProblem>> read_policy_file(const std::string& path) {
+tl::expected<PolicyFile, std::vector<PolicyProblem>> read_policy_file(const std::string& path) {
   const tl::expected<std::string, std::string> text = read_bounded_file(path, kMaxPolicyBytes);
   if (!text) {
-    return tl::unexpected(
-        std::vector<PolicyProblem>{{path, 0, 0, text.error().substr(std::min(path.size() + 2, text.error().size()))}});
+    return tl::unexpected(std::vector<PolicyProblem>{
+        {.file = path,
+         .message = text.error().substr(std::min(path.size() + 2, text.error().size())),  // without "<path>: "
+         .rule = PolicyRule::kFileUnreadable}});
   }
-  tl::expected<PolicyModel, std::vector<PolicyProblem>> model = load_policy(*text, path);
-  if (!model) {
-    return tl::unexpected(std::move(model.error()));
+  tl::expected<LoadedPolicy, std::vector<PolicyProblem>> loaded = load_policy_with_warnings(*text, path);
+  if (!loaded) {
+    return tl::unexpected(std::move(loaded.error()));
   }
-  return std::make_shared<const Policy>(*std::move(model), sha256_hex(*text));
+  return PolicyFile{.policy = std::make_shared<const Policy>(std::move(loaded->model), sha256_hex(*text)),
+                    .warnings = std::move(loaded->warnings)};
+}
+
+void complain_about(const std::vector<PolicyProblem>& problems) {
+  for (const PolicyProblem& problem : problems) {
+    std::cerr << to_report(problem) << "\n";
+  }
 }
 
 std::shared_ptr<const Policy> read_policy_or_complain(const std::string& path) {
-  auto policy = read_policy_file(path);
-  if (policy) {
-    return *std::move(policy);
+  auto read = read_policy_file(path);
+  if (read) {
+    return read->policy;
   }
-  for (const PolicyProblem& problem : policy.error()) {
-    std::cerr << to_string(problem) << "\n";
-  }
+  complain_about(read.error());
   return nullptr;
+}
+
+std::shared_ptr<const Policy> read_policy_and_log_warnings(const std::string& path) {
+  auto read = read_policy_file(path);
+  if (!read) {
+    complain_about(read.error());
+    return nullptr;
+  }
+  // A log is no place for a list of thousands; `signet policy check` has it.
+  constexpr std::size_t kMaxLogged = 20;
+  for (const PolicyProblem& warning : read->warnings | std::views::take(kMaxLogged)) {
+    log(LogLevel::kWarning, "doubtful policy",
+        {{"place", warning.file + ":" + std::to_string(warning.line) + ":" + std::to_string(warning.column)},
+         {"rule", info_of(warning.rule).id},
+         {"warning", warning.message}});
+  }
+  if (read->warnings.size() > kMaxLogged) {
+    log(LogLevel::kWarning, "doubtful policy: signet policy check tells every warning",
+        {{"warnings", std::to_string(read->warnings.size())}});
+  }
+  return read->policy;
 }
 
 }  // namespace signet

@@ -16,11 +16,22 @@ namespace signet {
 [[nodiscard]] tl::expected<std::string, std::string> read_stream(std::istream& stream, const std::string& name,
                                                                  std::size_t max_bytes);
 
-/// A policy file, its digest the SHA-256 of its bytes. Every problem is there when it cannot be used.
-[[nodiscard]] tl::expected<std::shared_ptr<const Policy>, std::vector<PolicyProblem>> read_policy_file(
-    const std::string& path);
+/// A policy that can be used, its digest the SHA-256 of the file's bytes, and what is doubtful about it.
+struct PolicyFile {
+  std::shared_ptr<const Policy> policy;
+  std::vector<PolicyProblem> warnings;
+};
 
-/// The same; the problems are told on stderr.
+/// A policy file, or every problem when it cannot be used.
+[[nodiscard]] tl::expected<PolicyFile, std::vector<PolicyProblem>> read_policy_file(const std::string& path);
+
+/// Tells each on stderr, with its line.
+void complain_about(const std::vector<PolicyProblem>& problems);
+
+/// The policy of a file; null, and the problems are told on stderr, when it cannot be used.
 [[nodiscard]] std::shared_ptr<const Policy> read_policy_or_complain(const std::string& path);
+
+/// The same, for who is going to live by it: what is doubtful about it is logged.
+[[nodiscard]] std::shared_ptr<const Policy> read_policy_and_log_warnings(const std::string& path);
 
 }  // namespace signet

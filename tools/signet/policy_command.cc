@@ -1,9 +1,9 @@
 #include <iostream>
 
-#include "signer/kube/json_writer.h"
 #include "tools/signet/command.h"
 #include "tools/signet/command_line.h"
 #include "tools/signet/input_file.h"
+#include "tools/signet/policy_report.h"
 
 namespace signet {
 
@@ -11,47 +11,40 @@ namespace po = boost::program_options;
 
 namespace {
 
-constexpr const char* kUsage = "signet policy check FILE [--output text|json]";
-
-void print_json(const std::string& file, const std::vector<PolicyProblem>& problems) {
-  JsonWriter json;
-  json.begin_object().key("file").string(file).key("valid").boolean(problems.empty()).key("problems").begin_array();
-  for (const PolicyProblem& problem : problems) {
-    json.begin_object().key("line").integer(problem.line).key("column").integer(problem.column);
-    json.key("message").string(problem.message).end_object();
-  }
-  json.end_array().end_object();
-  std::cout << json.text() << "\n";
-}
+constexpr const char* kUsage = "signet policy check FILE [--output text|json|sarif]";
 
 int check(const Arguments& arguments) {
   po::options_description options("Options");
   options.add_options()("file", po::value<std::string>()->required()->value_name("FILE"), "the policy file");
   options.add_options()("output", po::value<std::string>()->default_value("text")->value_name("FORMAT"),
-                        "text or json");
+                        "text, json or sarif (SARIF 2.1.0)");
   const auto line = CommandLine::parse(kUsage, options, arguments, "file");
   if (!line) {
     return line.error();
   }
   const std::string output = line->text("output");
-  if (output != "text" && output != "json") {
-    return usage_error("--output must be text or json, not \"" + output + "\"");
+  if (output != "text" && output != "json" && output != "sarif") {
+    return usage_error("--output must be text, json or sarif, not \"" + output + "\"");
   }
   const std::string file = line->text("file");
-  const auto policy = read_policy_file(file);
-  const std::vector<PolicyProblem> problems = policy ? std::vector<PolicyProblem>() : policy.error();
+  const auto read = read_policy_file(file);
+  const PolicyReport report{.file = file,
+                            .errors = read ? std::vector<PolicyProblem>() : read.error(),
+                            .warnings = read ? read->warnings : std::vector<PolicyProblem>()};
   if (output == "json") {
-    print_json(file, problems);
-  } else if (policy) {
-    const PolicyModel& model = (*policy)->model();
-    std::cout << file << ": valid; " << model.tenants.size() << " tenants, " << (*policy)->signers().size()
-              << " signers, digest " << (*policy)->digest() << "\n";
+    std::cout << json_report(report) << "\n";
+  } else if (output == "sarif") {
+    std::cout << sarif_report(report) << "\n";
   } else {
-    for (const PolicyProblem& problem : problems) {
-      std::cerr << to_string(problem) << "\n";
+    complain_about(report.errors);
+    complain_about(report.warnings);
+    if (read) {
+      const Policy& policy = *read->policy;
+      std::cout << file << ": valid; " << policy.model().tenants.size() << " tenants, " << policy.signers().size()
+                << " signers, digest " << policy.digest() << "\n";
     }
   }
-  return policy ? kExitYes : kExitUsage;
+  return read ? kExitYes : kExitUsage;
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ int serve_command(const Arguments& arguments) {
   } else {
     complain("--log-level must be debug, info, warning or error, not \"" + line->text("log-level") + "\"");
   }
-  config.policy = read_policy_or_complain(line->text("policy"));
+  config.policy = read_policy_and_log_warnings(line->text("policy"));
   problems += config.policy == nullptr ? 1 : 0;
   if (const auto access = cluster_access(line->text("kubeconfig"))) {
     config.access = *access;
