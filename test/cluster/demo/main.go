@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -48,7 +49,7 @@ func run(ctx context.Context, records string, quick, yes bool) (err error) {
 		say("KUBECONFIG is set: Istio and cert-manager, which get a control plane of their own, are left out")
 	}
 	if !quick {
-		if err := tell(ctx, filepath.Join(state, "story")); err != nil {
+		if err := tell(ctx, filepath.Join(state, "story"), filepath.Join(records, "story.md")); err != nil {
 			return err
 		}
 	}
@@ -79,7 +80,7 @@ func play(ctx context.Context, place *place, state, records string, acts []act[*
 	if err := m.start(ctx, state, records); err != nil {
 		return err
 	}
-	certificates, err := perform(ctx, m, acts)
+	certificates, err := perform(ctx, m, acts, io.Discard)
 	if err != nil {
 		return err
 	}

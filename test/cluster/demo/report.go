@@ -34,6 +34,18 @@ func (t *table) print(out io.Writer) {
 	}
 }
 
+// markdown prints the same as a Markdown table.
+func (t *table) markdown(out io.Writer) {
+	var titles, rule []string
+	for _, column := range columns {
+		titles = append(titles, strings.ToLower(column.title))
+		rule = append(rule, "---")
+	}
+	for _, row := range append([][]string{titles, rule}, t.rows...) {
+		fmt.Fprintf(out, "| %s |\n", strings.ReplaceAll(strings.Join(row, " | "), "\n", "<br>"))
+	}
+}
+
 func printRow(out io.Writer, cells []string) {
 	wrapped := make([][]string, len(cells))
 	height := 0
@@ -69,8 +81,9 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// perform plays the acts and prints what came of each. It is an error if one of them did not end as it should.
-func perform[Stage any](ctx context.Context, stage Stage, acts []act[Stage]) ([]certificate, error) {
+// perform plays the acts and prints what came of each, as Markdown to transcript too. It is an error if one of them did not end
+// as it should.
+func perform[Stage any](ctx context.Context, stage Stage, acts []act[Stage], transcript io.Writer) ([]certificate, error) {
 	var table table
 	var certificates []certificate
 	failures := 0
@@ -89,6 +102,7 @@ func perform[Stage any](ctx context.Context, stage Stage, acts []act[Stage]) ([]
 	fmt.Println()
 	table.print(os.Stdout)
 	fmt.Println()
+	table.markdown(transcript)
 	if failures > 0 {
 		return nil, fmt.Errorf("%d of %d acts did not end as they should", failures, len(acts))
 	}

@@ -22,11 +22,16 @@ type story struct {
 	pods                        []*lab.MeshPod // all that were started
 }
 
-// tell plays the story in a control plane of its own, with its state in dir.
-func tell(ctx context.Context, dir string) (err error) {
+// tell plays the story in a control plane of its own, with its state in dir, and writes it down.
+func tell(ctx context.Context, dir, transcript string) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	written, err := os.Create(transcript)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, written.Close()) }()
 	s := &story{}
 	defer func() {
 		say("stopping the mesh")
@@ -40,13 +45,15 @@ func tell(ctx context.Context, dir string) (err error) {
 		if err := chapter.prepare(ctx, s); err != nil {
 			return err
 		}
-		if _, err := perform(ctx, s, chapter.acts); err != nil {
+		fmt.Fprintf(written, "\n**%s**\n\n", chapter.title)
+		if _, err := perform(ctx, s, chapter.acts, written); err != nil {
 			return err
 		}
 		if chapter.remark != "" {
 			fmt.Printf("%s\n\n", chapter.remark)
 		}
 	}
+	fmt.Printf("  the story as Markdown   %s\n\n", transcript)
 	return nil
 }
 
