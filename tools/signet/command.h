@@ -19,4 +19,7 @@ using Arguments = std::vector<std::string>;
 [[nodiscard]] int ca_command(const Arguments& arguments);
 [[nodiscard]] int render_command(const Arguments& arguments);
 
+// Of `signet policy`.
+[[nodiscard]] int policy_explain_command(const Arguments& arguments);
+
 }  // namespace signet

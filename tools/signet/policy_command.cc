@@ -12,6 +12,7 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr const char* kUsage = "signet policy check FILE [--output text|json|sarif]";
+constexpr const char* kOtherUsages = "       signet policy explain FILE --identity SPIFFE-ID --signer NAME [options]\n";
 
 int check(const Arguments& arguments) {
   po::options_description options("Options");
@@ -50,14 +51,19 @@ int check(const Arguments& arguments) {
 }  // namespace
 
 int policy_command(const Arguments& arguments) {
-  if (!arguments.empty() && arguments[0] == "check") {
-    return check({arguments.begin() + 1, arguments.end()});
+  const std::string which = arguments.empty() ? "" : arguments[0];
+  const Arguments rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
+  if (which == "check") {
+    return check(rest);
   }
-  if (!arguments.empty() && (arguments[0] == "--help" || arguments[0] == "-h")) {
-    std::cout << "Usage: " << kUsage << "\n";
+  if (which == "explain") {
+    return policy_explain_command(rest);
+  }
+  if (which == "--help" || which == "-h") {
+    std::cout << "Usage: " << kUsage << "\n" << kOtherUsages;
     return kExitYes;
   }
-  return usage_error("policy: which of: check\nUsage: " + std::string(kUsage));
+  return usage_error("policy: which of: check, explain\nUsage: " + std::string(kUsage) + "\n" + kOtherUsages);
 }
 
 }  // namespace signet
