@@ -263,7 +263,7 @@ class PolicyReader {
   }
   static bool is_signer(std::string_view name) { return name.size() <= kMaxSignerBytes && is_dns_subdomain(name); }
   static bool is_username(std::string_view name) {
-    return !name.empty() && std::ranges::none_of(name, [](char c) { return c <= ' ' || c == '\x7f'; });
+    return !name.empty() && std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
   }
 
   PolicyFields fields_;
@@ -274,19 +274,6 @@ class PolicyReader {
   Claims namespaces_;
   Claims dns_names_;
 };
-
-std::vector<PolicyProblem> with_excerpts(std::vector<PolicyProblem> problems, std::string_view text) {
-  if (problems.empty()) {
-    return problems;
-  }
-  SourceLines lines(text);
-  for (PolicyProblem& problem : problems) {
-    if (problem.line > 0) {
-      problem.excerpt = lines.excerpt({problem.line, problem.column});
-    }
-  }
-  return problems;
-}
 
 }  // namespace
 

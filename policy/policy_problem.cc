@@ -36,4 +36,17 @@ std::string to_report(const PolicyProblem& problem) {
   return problem.hint.empty() ? report : report + " " + problem.hint;
 }
 
+std::vector<PolicyProblem> with_excerpts(std::vector<PolicyProblem> problems, std::string_view text) {
+  if (problems.empty()) {
+    return problems;
+  }
+  SourceLines lines(text);
+  for (PolicyProblem& problem : problems) {
+    if (problem.line > 0) {
+      problem.excerpt = lines.excerpt({problem.line, problem.column});
+    }
+  }
+  return problems;
+}
+
 }  // namespace signet

@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policy/source_excerpt.h"
 
@@ -97,5 +98,8 @@ struct PolicyProblem {
 
 /// The same, then the line it is about, and under the place a caret with the hint. Ends without a line break.
 [[nodiscard]] std::string to_report(const PolicyProblem& problem);
+
+/// The problems, in the order of their places, each with its line of `text`.
+[[nodiscard]] std::vector<PolicyProblem> with_excerpts(std::vector<PolicyProblem> problems, std::string_view text);
 
 }  // namespace signet
