@@ -59,6 +59,9 @@ struct Pkcs10Facts {
   enum class Signature { kVerified, kFailed, kNotChecked };
   Signature signature = Signature::kNotChecked;
 
+  /// What the subject names, "CN=foo", in order; attributes without a value are none. We issue without a subject;
+  /// cert-manager copies it.
+  std::vector<std::string> subject = {};
   int subject_alt_name_extensions = 0;
   std::vector<SubjectAltName> names;  ///< of all of them, in order
   bool ca_requested = false;          ///< basicConstraints CA=true, or key usage keyCertSign or cRLSign

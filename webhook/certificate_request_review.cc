@@ -40,11 +40,35 @@ bool asks(const AdmissionRequest& request) {
 
 bool is_our_signer(const std::string& signer_name, const Policy& policy) {
   const auto signer = policy.signer_in_domain(signer_name);
-  return signer && (std::ranges::binary_search(policy.signers(), *signer) || *signer == policy.model().routed_signer);
+  return signer && (std::ranges::binary_search(policy.signers(), *signer) || *signer == policy.model().routed_signer ||
+                    *signer == policy.model().default_signer);
 }
 
 ReviewOutcome malformed(const AdmissionRequest& request, std::string message, const ReviewContext& context) {
   return judge(request, {{Reason::kRequestMalformed, std::move(message)}}, context);
+}
+
+// cert-manager asks for whoever may write into a namespace, and keeps the key there: the namespace must be of the
+// tenant that is asked for. The root namespace is the mesh's own: what is written there may ask for everybody.
+void check_namespace(const AdmissionRequest& request, const Policy& policy, Decision& decision) {
+  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(request.name_space);
+  if (decision.tenant.empty() || request.name_space == policy.model().root_namespace ||
+      (tenant != nullptr && tenant->name == decision.tenant)) {
+    return;
+  }
+  decision.findings.push_back(
+      {Reason::kRequesterNotAllowed, "a CertificateRequest in namespace " + in_quotes(request.name_space) +
+                                         " may not ask for " + in_quotes(decision.identity) +
+                                         "; its tenant's own namespaces may (tenants[].namespaces)"});
+}
+
+// cert-manager copies the subject, and a client that finds no DNS name takes a common name for one.
+void check_subject(const SigningRequest& facts, Decision& decision) {
+  if (facts.pkcs10 && !facts.pkcs10->subject.empty()) {
+    decision.findings.push_back(
+        {Reason::kSubjectAltNameNotAllowed, "the subject names " + joined(facts.pkcs10->subject, in_quotes) +
+                                                "; it must be empty, for cert-manager would copy it"});
+  }
 }
 
 ReviewOutcome evaluate(const AdmissionRequest& request, const std::string& signer_name, const ReviewContext& context) {
@@ -56,7 +80,10 @@ ReviewOutcome evaluate(const AdmissionRequest& request, const std::string& signe
   if (!facts) {
     return malformed(request, facts.error(), context);
   }
-  return judge(request, *facts, context.policy.evaluate(*facts), context);
+  Decision decision = context.policy.evaluate(*facts);
+  check_namespace(request, context.policy, decision);
+  check_subject(*facts, decision);
+  return judge(request, *facts, decision, context);
 }
 
 }  // namespace

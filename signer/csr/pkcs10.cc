@@ -90,6 +90,30 @@ std::optional<std::string_view> octets_of(const ASN1_BIT_STRING& bits) {
                           static_cast<std::size_t>(ASN1_STRING_length(&bits)));
 }
 
+// Each attribute that has a value, as "CN=foo"; a type without a short name is its dotted OID.
+std::vector<std::string> subject_names(const X509_NAME& subject) {
+  std::vector<std::string> names;
+  for (int i = 0; i < X509_NAME_entry_count(&subject); ++i) {
+    const X509_NAME_ENTRY* const entry = X509_NAME_get_entry(&subject, i);
+    const ASN1_STRING* const value = X509_NAME_ENTRY_get_data(entry);
+    if (ASN1_STRING_length(value) == 0) {
+      continue;
+    }
+    const ASN1_OBJECT* const type = X509_NAME_ENTRY_get_object(entry);
+    const int nid = OBJ_obj2nid(type);
+    unsigned char* text = nullptr;
+    const int size = ASN1_STRING_to_UTF8(&text, value);
+    names.push_back(
+        (nid == NID_undef ? dotted(type) : OBJ_nid2sn(nid)) + "=" +
+        (size < 0 ? "?" : std::string(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size))));
+    OPENSSL_free(text);
+    if (size < 0) {
+      static_cast<void>(drain_openssl_errors());
+    }
+  }
+  return names;
+}
+
 }  // namespace
 
 tl::expected<Pkcs10Facts, std::string> parse_pkcs10(std::string_view pem) {
@@ -126,6 +150,7 @@ tl::expected<Pkcs10Facts, std::string> parse_pkcs10(std::string_view pem) {
   facts->key_type = key->type;
   facts->key_name = std::move(key->name);
   facts->spki = exact.spki;
+  facts->subject = subject_names(*info.subject);
   if (key->type) {
     const auto digest = signature_digest(*request->signature_algorithm, *key->type);
     if (!digest) {

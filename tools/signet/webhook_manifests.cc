@@ -201,8 +201,10 @@ std::vector<Webhook> issuer_requests(const Policy& policy) {
          .failure_policy = "Fail"});
   };
   std::vector<std::string> signers = policy.signers();
-  if (!policy.model().routed_signer.empty()) {
-    signers.push_back(policy.model().routed_signer);
+  for (const std::string& signer : {policy.model().routed_signer, policy.model().default_signer}) {
+    if (!signer.empty() && std::ranges::find(signers, signer) == signers.end()) {
+      signers.push_back(signer);
+    }
   }
   std::string names;
   for (const std::string& signer : signers) {

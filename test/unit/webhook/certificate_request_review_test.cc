@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "policy/policy_loader.h"
+#include "signer/kube/base64.h"
 #include "signer/kube/json.h"
 #include "signer/kube/json_writer.h"
 
@@ -39,6 +40,11 @@ std::string pkcs10(const std::string& fixture) {
   return "\"" + std::string(document->root().at("request", "object", "spec", "request").as_string().value()) + "\"";
 }
 
+// The same of a file of test data.
+std::string pem_file(const std::string& name) {
+  return "\"" + base64_encode(read_file(SIGNET_TESTDATA "/csr/" + name + ".pem")) + "\"";
+}
+
 // spec.request and spec.issuerRef, then `more`.
 std::string spec(const std::string& request, const std::string& issuer, const std::string& more = "") {
   return R"({"request":)" + request + R"(,"issuerRef":)" + issuer + more + "}";
@@ -49,6 +55,7 @@ struct Review {
   std::string old_spec = {};  // of an update
   std::string_view user = kIstiod;
   std::string group = {};
+  std::string ns = "foo";
 };
 
 ReviewOutcome review(PolicyModel::CertificateRequests certificate_requests, Operation operation, const Review& review) {
@@ -60,7 +67,7 @@ ReviewOutcome review(PolicyModel::CertificateRequests certificate_requests, Oper
   request.uid = "r1";
   request.kind = "CertificateRequest";
   request.name = "n";
-  request.name_space = "web";
+  request.name_space = review.ns;
   request.operation = operation;
   request.user = {.username = std::string(review.user), .groups = {review.group}};
   request.object = object->root();
@@ -120,8 +127,22 @@ TEST_CASE("Where the policy says so, a CertificateRequest is judged as a Certifi
        {.spec = spec(workload, kFoo)},
        "DurationTooLong: spec.duration is absent, for which the signer gives 7776000 s" + too_long},
       {"for as long as cert-manager likes, where that is allowed",
-       {.spec = spec(pkcs10("istiod-serving-certificate"), R"({"name":"istio-system","kind":"ClusterIssuer"})")},
+       {.spec = spec(pkcs10("istiod-serving-certificate"), R"({"name":"istio-system","kind":"ClusterIssuer"})"),
+        .ns = "istio-system"},
        "allowed"},
+      {"from the root namespace, for everybody", {.spec = spec_with(""), .ns = "istio-system"}, "allowed"},
+      {"from another tenant's namespace",
+       {.spec = spec_with(""), .ns = "bar"},
+       "RequesterNotAllowed: a CertificateRequest in namespace \"bar\" may not ask for "
+       "\"spiffe://cluster.local/ns/foo/sa/app\"; its tenant's own namespaces may (tenants[].namespaces)"},
+      {"from a namespace of no tenant", {.spec = spec_with(""), .ns = "web"}, "RequesterNotAllowed"},
+      {"for the mesh's names, from a tenant's namespace",
+       {.spec = spec(pkcs10("istiod-serving-certificate"), R"({"name":"istio-system","kind":"ClusterIssuer"})")},
+       "RequesterNotAllowed: a CertificateRequest in namespace \"foo\" may not ask for "},
+      {"with a common name, which cert-manager copies",
+       {.spec = spec(pem_file("common-name"), kFoo, hour)},
+       "SubjectAltNameNotAllowed: the subject names \"CN=istiod.istio-system.svc\", \"O=system:masters\"; it must be "
+       "empty"},
       {"for no duration at all",
        {.spec = spec(workload, kFoo, R"(,"duration":"soon")")},
        "RequestMalformed: spec.duration: \"soon\" is not a duration such as 24h0m0s or 1.5h"},
@@ -205,7 +226,7 @@ TEST_CASE("The record of a CertificateRequest names the object, who asked for wh
              {.spec = spec(pkcs10("workload-ecdsa"), kFoo, R"(,"duration":"1h")"), .old_spec = "", .user = user});
   REQUIRE(outcome.record);
   CHECK(outcome.record->decision == decision);
-  CHECK(outcome.record->object == "CertificateRequest web/n");
+  CHECK(outcome.record->object == "CertificateRequest foo/n");
   CHECK(outcome.record->csr_name.empty());
   CHECK(outcome.record->requester == user);
   CHECK(outcome.record->identity == "spiffe://cluster.local/ns/foo/sa/app");
