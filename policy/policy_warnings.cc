@@ -70,9 +70,10 @@ class PolicyWarnings {
       const PolicyField item = at.item(i);
       if (signer == model_.default_signer && !owns_root) {
         fields_.problem(PolicyRule::kDefaultSignerOfTenant, item,
-                        "tenant " + in_quotes(tenant.name) + " may use the default signer, though the root namespace " +
+                        "tenant " + in_quotes(tenant.name) +
+                            " may use the default signer without owning the root namespace " +
                             in_quotes(model_.root_namespace) +
-                            " is not its own: it can ask the signer of everybody who names none");
+                            ": its workloads that name no signer get certificates of " + in_quotes(signer));
       }
       if (const auto [first, added] = signer_owners_.emplace(signer, Owner{&tenant, item.node->mark.line}); !added) {
         fields_.problem(PolicyRule::kSignerShared, item,

@@ -163,6 +163,10 @@ class TreeBuilder : public YAML::EventHandler {
       }
       parent.key = std::move(node);
     } else {
+      // The parser gives a value that is not there the place of what comes next.
+      if (node.kind == YamlNode::Kind::kNull && node.mark.line > parent.key->mark.line) {
+        node.mark = parent.key->mark;
+      }
       parent.node.entries.push_back({.key = *std::move(parent.key), .value = std::move(node)});
       parent.key.reset();
     }
