@@ -1,0 +1,204 @@
+#include "policy/policy_test_file.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <utility>
+
+#include "policy/duration.h"
+#include "policy/policy_fields.h"
+#include "policy/quoting.h"
+
+namespace signet {
+namespace {
+
+constexpr std::string_view kTestKind = "SignerPolicyTest";
+constexpr std::string_view kGranted = "granted";
+constexpr std::string_view kNotOurs = "not-ours";
+
+constexpr std::array kTestKeys = {PolicyKey{"apiVersion", kRequired}, PolicyKey{"kind", kRequired},
+                                  PolicyKey{"policy", kRequired}, PolicyKey{"cases", kRequired}};
+constexpr std::array kSketchedCaseKeys = {PolicyKey{"name", kRequired},
+                                          PolicyKey{"identity"},
+                                          PolicyKey{"dnsNames"},
+                                          PolicyKey{"signer", kRequired},
+                                          PolicyKey{"requester"},
+                                          PolicyKey{"groups"},
+                                          PolicyKey{"key"},
+                                          PolicyKey{"usages"},
+                                          PolicyKey{"duration"},
+                                          PolicyKey{"mutate"},
+                                          PolicyKey{"expect", kRequired},
+                                          PolicyKey{"grantedSigner"},
+                                          PolicyKey{"grantedLifetime"}};
+constexpr std::array kFileCaseKeys = {PolicyKey{"name", kRequired}, PolicyKey{"file", kRequired},
+                                      PolicyKey{"requester"}, PolicyKey{"groups"}, PolicyKey{"expect", kRequired}};
+
+bool is_not_empty(std::string_view text) { return !text.empty(); }
+
+// Reads the tree and gathers what is wrong with it; goes on after each problem.
+class PolicyTestReader {
+ public:
+  explicit PolicyTestReader(std::string_view file) : fields_(file) {}
+
+  PolicyTestFile read(const YamlNode& root) {
+    const PolicyField top{&root, ""};
+    PolicyTestFile test;
+    if (!fields_.expect_map(top, kTestKeys)) {
+      return test;
+    }
+    fields_.expect_text(top.field("apiVersion"), kPolicyApiVersion);
+    fields_.expect_text(top.field("kind"), kTestKind);
+    if (const PolicyField policy = top.field("policy"); policy.node != nullptr) {
+      test.policy = text(policy);
+      test.policy_mark = policy.node->mark;
+    }
+    std::unordered_map<std::string, int> line_of;
+    fields_.each_item(top.field("cases"), [&](const PolicyField& item) {
+      PolicyTestCase read = read_case(item);
+      if (read.name.empty()) {
+        return;
+      }
+      if (const auto [first, added] = line_of.emplace(read.name, read.mark.line); !added) {
+        fields_.problem(PolicyRule::kRepeatedValue, item.field("name"),
+                        in_quotes(read.name) + " is the case in line " + std::to_string(first->second) + " already");
+      }
+      test.cases.push_back(std::move(read));
+    });
+    return test;
+  }
+
+  std::vector<PolicyProblem> take_problems() { return fields_.take_problems(); }
+
+ private:
+  // A text that is not empty; empty where it is absent or wrong.
+  std::string text(const PolicyField& at) { return fields_.name(at, is_not_empty, "a text that says something"); }
+
+  std::vector<std::string> texts(const PolicyField& at) {
+    std::vector<std::string> texts;
+    fields_.each_item(at, [&](const PolicyField& item) { texts.push_back(text(item)); });
+    return texts;
+  }
+
+  std::optional<std::chrono::seconds> duration(const PolicyField& at) {
+    const std::string written = fields_.name(
+        at, [](std::string_view value) { return parse_duration(value).has_value(); },
+        "a duration such as 24h or 1h30m (at most 596523h)");
+    return written.empty() ? std::nullopt : parse_duration(written);
+  }
+
+  bool flag(const PolicyField& at) {
+    if (at.node == nullptr) {
+      return false;
+    }
+    const bool plain = at.node->kind == YamlNode::Kind::kScalar && at.node->ambiguous;
+    if (!plain || (at.node->scalar != "true" && at.node->scalar != "false")) {
+      fields_.problem(PolicyRule::kWrongType, at, "must be true or false");
+    }
+    return plain && at.node->scalar == "true";
+  }
+
+  PolicyTestCase read_case(const PolicyField& at) {
+    PolicyTestCase read;
+    read.mark = at.node->mark;
+    const bool of_file = at.node->find("file") != nullptr;
+    if (!fields_.expect_map(at, of_file ? std::span<const PolicyKey>(kFileCaseKeys) : kSketchedCaseKeys)) {
+      return read;
+    }
+    read.name = text(at.field("name"));
+    if (of_file) {
+      read.file = text(at.field("file"));
+      read.file_mark = at.field("file").node->mark;
+    } else {
+      read_sketch(at, read.sketch);
+    }
+    read.sketch.requester = text(at.field("requester"));
+    read.sketch.groups = texts(at.field("groups"));
+    read.states_requester = at.node->find("requester") != nullptr || at.node->find("groups") != nullptr;
+    read_expectation(at, read.expected);
+    return read;
+  }
+
+  void read_sketch(const PolicyField& at, RequestSketch& sketch) {
+    if (at.node->find("identity") == nullptr && at.node->find("dnsNames") == nullptr) {
+      fields_.problem(PolicyRule::kMissingKey, at,
+                      "one of the keys \"identity\", \"dnsNames\" and \"file\" is missing");
+    }
+    sketch.identity = text(at.field("identity"));
+    sketch.dns_names = texts(at.field("dnsNames"));
+    sketch.signer = text(at.field("signer"));
+    if (std::string key = text(at.field("key")); !key.empty()) {
+      sketch.key = std::move(key);
+    }
+    if (std::vector<std::string> usages = texts(at.field("usages")); !usages.empty()) {
+      sketch.usages = std::move(usages);
+    }
+    sketch.duration = duration(at.field("duration"));
+    sketch.mutate = flag(at.field("mutate"));
+  }
+
+  void read_expectation(const PolicyField& at, Expectation& expected) {
+    const PolicyField expect = at.field("expect");
+    if (expect.node == nullptr) {
+      return;
+    }
+    if (expect.node->kind == YamlNode::Kind::kSequence) {
+      expected.verdict = Decision::Verdict::kDenied;
+      read_reasons(expect, expected.reasons);
+    } else if (expect.node->kind != YamlNode::Kind::kScalar ||
+               (expect.node->scalar != kGranted && expect.node->scalar != kNotOurs)) {
+      fields_.problem(PolicyRule::kInvalidValue, expect,
+                      "must be granted, not-ours, or a list of the reason codes of a denial, [SignerNotAllowed]");
+      return;
+    } else if (expect.node->scalar == kNotOurs) {
+      expected.verdict = Decision::Verdict::kNotOurs;
+    }
+    if (const std::string signer = text(at.field("grantedSigner")); !signer.empty()) {
+      expected.signer = signer;
+    }
+    expected.lifetime = duration(at.field("grantedLifetime"));
+    for (const std::string_view key : {"grantedSigner", "grantedLifetime"}) {
+      if (expected.verdict != Decision::Verdict::kGranted && at.node->find(key) != nullptr) {
+        fields_.problem(PolicyRule::kInvalidValue, at.field(key), "is expected of what is granted alone");
+      }
+    }
+  }
+
+  void read_reasons(const PolicyField& at, std::vector<Reason>& reasons) {
+    std::vector<std::string_view> codes;
+    std::ranges::transform(kReasons, std::back_inserter(codes), [](Reason reason) { return to_string(reason); });
+    for (const std::string& code : fields_.names(
+             at, [](std::string_view written) { return reason_named(written).has_value(); },
+             "a reason code: " + joined(codes), codes)) {
+      reasons.push_back(*reason_named(code));
+    }
+  }
+
+  PolicyFields fields_;
+};
+
+}  // namespace
+
+tl::expected<PolicyTestFile, std::vector<PolicyProblem>> load_policy_test(std::string_view yaml,
+                                                                          std::string_view file) {
+  const tl::expected<YamlNode, std::vector<YamlProblem>> root = parse_yaml(yaml, {.max_bytes = kMaxPolicyTestBytes});
+  if (!root) {
+    std::vector<PolicyProblem> problems;
+    for (const YamlProblem& problem : root.error()) {
+      problems.push_back({.file = std::string(file),
+                          .line = problem.mark.line,
+                          .column = problem.mark.column,
+                          .message = problem.message,
+                          .rule = PolicyRule::kNotYaml});
+    }
+    return tl::unexpected(with_excerpts(std::move(problems), yaml));
+  }
+  PolicyTestReader reader(file);
+  PolicyTestFile test = reader.read(*root);
+  if (std::vector<PolicyProblem> problems = reader.take_problems(); !problems.empty()) {
+    return tl::unexpected(with_excerpts(std::move(problems), yaml));
+  }
+  return test;
+}
+
+}  // namespace signet
