@@ -21,5 +21,6 @@ using Arguments = std::vector<std::string>;
 
 // Of `signet policy`.
 [[nodiscard]] int policy_explain_command(const Arguments& arguments);
+[[nodiscard]] int policy_test_command(const Arguments& arguments);
 
 }  // namespace signet

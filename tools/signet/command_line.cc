@@ -13,7 +13,7 @@ tl::expected<CommandLine, int> CommandLine::parse(const std::string& usage, po::
   options.add_options()("help,h", "show this help");
   po::positional_options_description unnamed;
   if (!positional.empty()) {
-    unnamed.add(positional.c_str(), 1);
+    unnamed.add(positional.c_str(), -1);  // however many its type takes
   }
   CommandLine line;
   try {

@@ -15,7 +15,7 @@ namespace signet {
 class CommandLine {
  public:
   /// An error is the exit code: 0 after --help was printed, 2 after a usage error was told on stderr. `usage` is the
-  /// first line of the help; `positional` names the option that an argument without a name is for, if any.
+  /// first line of the help; `positional` names the option that arguments without a name are for, if any.
   [[nodiscard]] static tl::expected<CommandLine, int> parse(const std::string& usage,
                                                             boost::program_options::options_description options,
                                                             const Arguments& arguments,

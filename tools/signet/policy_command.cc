@@ -12,7 +12,9 @@ namespace po = boost::program_options;
 namespace {
 
 constexpr const char* kUsage = "signet policy check FILE [--output text|json|sarif]";
-constexpr const char* kOtherUsages = "       signet policy explain FILE --identity SPIFFE-ID --signer NAME [options]\n";
+constexpr const char* kOtherUsages =
+    "       signet policy test FILE… [--output text|json|junit]\n"
+    "       signet policy explain FILE --identity SPIFFE-ID --signer NAME [options]\n";
 
 int check(const Arguments& arguments) {
   po::options_description options("Options");
@@ -56,6 +58,9 @@ int policy_command(const Arguments& arguments) {
   if (which == "check") {
     return check(rest);
   }
+  if (which == "test") {
+    return policy_test_command(rest);
+  }
   if (which == "explain") {
     return policy_explain_command(rest);
   }
@@ -63,7 +68,7 @@ int policy_command(const Arguments& arguments) {
     std::cout << "Usage: " << kUsage << "\n" << kOtherUsages;
     return kExitYes;
   }
-  return usage_error("policy: which of: check, explain\nUsage: " + std::string(kUsage) + "\n" + kOtherUsages);
+  return usage_error("policy: which of: check, test, explain\nUsage: " + std::string(kUsage) + "\n" + kOtherUsages);
 }
 
 }  // namespace signet
