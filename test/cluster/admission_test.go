@@ -47,11 +47,11 @@ func TestRefusedAtCreate(t *testing.T) {
 		})
 	}
 	t.Run("by somebody who may not ask", func(t *testing.T) {
-		_, _, err := lab.NewIstiod(stage.forger).Create(patient(t), lab.Workload(signerFoo, "foo", "httpbin"))
+		_, _, err := lab.NewIstiodStandIn(stage.forger).Create(patient(t), lab.Workload(signerFoo, "foo", "httpbin"))
 		expectRefused(t, err, "RequesterNotAllowed")
 	})
 	t.Run("an account for its own identity", func(t *testing.T) {
-		object, _, err := lab.NewIstiod(stage.forger).Create(patient(t), lab.Workload(signerBar, "bar", "forger"))
+		object, _, err := lab.NewIstiodStandIn(stage.forger).Create(patient(t), lab.Workload(signerBar, "bar", "forger"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestForeignSignersNeverDependOnSignet(t *testing.T) {
 	register(t)
 	foreign := func(t *testing.T) *certificatesv1.CertificateSigningRequest {
 		object := create(t, lab.Workload("example.com/x", "bar", "thief"))
-		approved, err := lab.NewIstiod(stage.forger).Approve(patient(t), object)
+		approved, err := lab.NewIstiodStandIn(stage.forger).Approve(patient(t), object)
 		if err != nil {
 			t.Fatal(err)
 		}

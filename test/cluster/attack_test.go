@@ -198,7 +198,7 @@ func TestASuccessorOfTheSameNameIsSignedOnlyForItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := lab.NewIstiod(stage.forger).Approve(patient(t), first); err != nil {
+		if _, err := lab.NewIstiodStandIn(stage.forger).Approve(patient(t), first); err != nil {
 			t.Fatal(err)
 		}
 		if err := requests.Delete(patient(t), name, metav1.DeleteOptions{}); err != nil {

@@ -124,7 +124,7 @@ func TestOnlyWhatIsGrantedIsApproved(t *testing.T) {
 	serve(t, "webhook")
 	stolen := create(t, thief()) // while no webhook was registered
 	register(t)
-	approvers := map[string]*lab.Istiod{"istiod": stage.istiod, "forger": lab.NewIstiod(stage.forger)}
+	approvers := map[string]*lab.IstiodStandIn{"istiod": stage.istiod, "forger": lab.NewIstiodStandIn(stage.forger)}
 	for name, approver := range approvers {
 		t.Run("what is not granted, by "+name, func(t *testing.T) {
 			_, err := approver.Approve(patient(t), stolen)

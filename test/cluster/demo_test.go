@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -139,7 +140,14 @@ func moved(t *testing.T, kubeconfig, from, to string) string {
 	return path
 }
 
-// unanswered names loopback's discard port, on which nobody listens.
+// unanswered names a port of loopback that was listened on a moment ago.
 func unanswered(t *testing.T, kubeconfig, server string) string {
-	return moved(t, kubeconfig, server, "https://127.0.0.1:9")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return moved(t, kubeconfig, server, "https://"+listener.Addr().String())
 }

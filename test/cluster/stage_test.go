@@ -35,7 +35,7 @@ var stage struct {
 	plane       *lab.ControlPlane
 	signet      *lab.Signet
 	signetUser  *lab.Account
-	istiod      *lab.Istiod
+	istiod      *lab.IstiodStandIn
 	istiodUser  *lab.Account
 	forger      *kubernetes.Clientset // may do to requests whatever RBAC can grant
 	authorities map[string]*lab.Authority
@@ -82,8 +82,8 @@ func setStage(dir string) (err error) {
 	if stage.istiodUser, err = stage.plane.CreateAccount(ctx, "istio-system", "istiod", lab.IstiodRules(domain)); err != nil {
 		return err
 	}
-	stage.istiod = lab.NewIstiod(stage.istiodUser.Client())
-	forger, err := stage.plane.CreateAccount(ctx, "bar", "forger", lab.ForgerRules())
+	stage.istiod = lab.NewIstiodStandIn(stage.istiodUser.Client())
+	forger, err := stage.plane.CreateAccount(ctx, "bar", "forger", lab.ForgerRules(domain))
 	if err != nil {
 		return err
 	}

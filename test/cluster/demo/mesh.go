@@ -31,7 +31,7 @@ type mesh struct {
 	before      []string // the objects of the cluster
 	installed   *lab.Installation
 	process     *lab.Process
-	istiod      *lab.Istiod
+	istiod      *lab.IstiodStandIn
 	istiodUser  *lab.Account
 	thief       *kubernetes.Clientset // a service account of bar whose RBAC on requests is as broad as it can be
 	authorities map[string]*x509.Certificate
@@ -85,7 +85,7 @@ func (m *mesh) populate(ctx context.Context) (err error) {
 	if m.istiodUser, err = m.cluster.CreateAccount(ctx, "istio-system", "istiod", lab.IstiodRules(domain)); err != nil {
 		return err
 	}
-	thief, err := m.cluster.CreateAccount(ctx, "bar", "thief", lab.ForgerRules())
+	thief, err := m.cluster.CreateAccount(ctx, "bar", "thief", lab.ForgerRules(domain))
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (m *mesh) populate(ctx context.Context) (err error) {
 		metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	m.istiod, m.thief = lab.NewIstiod(m.istiodUser.Client()), thief.Client()
+	m.istiod, m.thief = lab.NewIstiodStandIn(m.istiodUser.Client()), thief.Client()
 	for kind, resource := range map[string]schema.GroupVersionResource{"ProxyConfig": lab.ProxyConfigs, "CertificateRequest": lab.CertificateRequests} {
 		if there, err := m.cluster.HasKind(ctx, resource); err != nil {
 			return err

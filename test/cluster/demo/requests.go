@@ -48,11 +48,11 @@ func asks(request lab.Request) func(context.Context, *mesh) (result, error) {
 
 func asksAs(request lab.Request) func(context.Context, *mesh) (result, error) {
 	return func(ctx context.Context, m *mesh) (result, error) {
-		return ask(ctx, m, lab.NewIstiod(m.thief), request)
+		return ask(ctx, m, lab.NewIstiodStandIn(m.thief), request)
 	}
 }
 
-func ask(ctx context.Context, m *mesh, requester *lab.Istiod, request lab.Request) (result, error) {
+func ask(ctx context.Context, m *mesh, requester *lab.IstiodStandIn, request lab.Request) (result, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	issued, err := requester.Sign(ctx, request)

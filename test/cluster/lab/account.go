@@ -103,12 +103,13 @@ func IstiodRules(domain string) Rules {
 	}
 }
 
-// ForgerRules lets an account do everything to requests that RBAC can grant, so that only admission is left to stop it.
-func ForgerRules() Rules {
+// ForgerRules lets an account do everything to requests for signers of that domain that RBAC can grant, so that only admission is
+// left to stop it.
+func ForgerRules(domain string) Rules {
 	csr := "certificatesigningrequests"
 	return Rules{
 		{APIGroups: []string{csrGroup}, Resources: []string{csr, csr + "/approval", csr + "/status"}, Verbs: []string{"*"}},
-		{APIGroups: []string{csrGroup}, Resources: []string{"signers"}, Verbs: []string{"sign", "approve"}},
+		{APIGroups: []string{csrGroup}, Resources: []string{"signers"}, ResourceNames: []string{domain + "/*"}, Verbs: []string{"sign", "approve"}},
 	}
 }
 

@@ -30,7 +30,7 @@ type CertManager struct {
 func (c *ControlPlane) InstallCertManager(ctx context.Context, dir string) (*CertManager, error) {
 	m := &CertManager{plane: c, dir: dir}
 	var err error
-	if m.binary, err = controlPlaneBinary("cert-manager"); err != nil {
+	if m.binary, err = builtProgram("cert-manager"); err != nil {
 		return nil, err
 	}
 	if m.binary, err = filepath.EvalSymlinks(m.binary); err != nil {

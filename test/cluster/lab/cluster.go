@@ -57,7 +57,7 @@ func (c *Cluster) ExistingAccount(ctx context.Context, namespace, name string) (
 
 // Kubectl runs it as the administrator, with its kubeconfig in dir, and returns what it printed.
 func (c *Cluster) Kubectl(ctx context.Context, dir string, args ...string) (string, error) {
-	binary, err := controlPlaneBinary("kubectl")
+	binary, err := builtProgram("kubectl")
 	if err != nil {
 		return "", err
 	}

@@ -40,7 +40,7 @@ func Project() (string, error) {
 	return "", errors.New("no CMakePresets.json in this folder or above: run this inside the project")
 }
 
-func controlPlaneBinary(name string) (string, error) {
+func builtProgram(name string) (string, error) {
 	cache := os.Getenv("SIGNET_CACHE")
 	if !filepath.IsAbs(cache) {
 		project, err := Project()
@@ -67,11 +67,11 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 			err = errors.Join(err, c.Stop())
 		}
 	}()
-	etcdBinary, err := controlPlaneBinary("etcd")
+	etcdBinary, err := builtProgram("etcd")
 	if err != nil {
 		return nil, err
 	}
-	apiserverBinary, err := controlPlaneBinary("kube-apiserver")
+	apiserverBinary, err := builtProgram("kube-apiserver")
 	if err != nil {
 		return nil, err
 	}

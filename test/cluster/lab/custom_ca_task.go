@@ -62,7 +62,7 @@ func (c *ControlPlane) SetUpCustomCATask(ctx context.Context, dir string) (*Cust
 		return nil, err
 	}
 	for namespace, accounts := range map[string][]string{"foo": {"curl", "httpbin"}, "bar": {"httpbin", "thief"}} {
-		if err := c.MakeNamespace(ctx, namespace, accounts...); err != nil {
+		if err := c.MakeInjectedNamespace(ctx, namespace, accounts...); err != nil {
 			return nil, err
 		}
 	}
@@ -129,7 +129,7 @@ func (t *CustomCATask) ApplyProxyConfigs(ctx context.Context) error {
 		return err
 	}
 	for _, namespace := range []string{"foo", "bar"} {
-		if err := t.Istio.process.waitUntil(30*time.Second, func() error {
+		if err := eventually(30*time.Second, func() error {
 			signer, err := t.Istio.InjectedSigner(ctx, PodOf(namespace, "httpbin"))
 			if err == nil && signer != namespace {
 				err = fmt.Errorf("pods of %s are told to ask signer %q", namespace, signer)

@@ -91,7 +91,7 @@ func (e *Envoy) Get(ctx context.Context) (Answer, error) {
 func (e *Envoy) Stop() error { return e.process.Stop(10 * time.Second) }
 
 func (w *MeshPod) startEnvoy(name string, resources func(port int) object) (*Envoy, error) {
-	binary, err := controlPlaneBinary("envoy")
+	binary, err := builtProgram("envoy")
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,7 +33,7 @@ type Istio struct {
 
 	istiod     corev1.PodTemplateSpec // as the chart renders it
 	kubeconfig string
-	process    *Process
+	process    *Process // of Start
 	ports      istioPorts
 }
 
@@ -83,7 +84,7 @@ func (c *ControlPlane) InstallIstio(ctx context.Context, dir, operator string) (
 func (i *Istio) Address() string { return fmt.Sprintf("localhost:%d", i.ports.discovery) }
 
 func (i *Istio) render(ctx context.Context, operator string) ([]byte, error) {
-	istioctl, err := controlPlaneBinary("istioctl")
+	istioctl, err := builtProgram("istioctl")
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +124,7 @@ func (i *Istio) leadWebhooksToLoopback(ctx context.Context) error {
 		return err
 	}
 	for n := range injector.Webhooks {
-		if client := &injector.Webhooks[n].ClientConfig; client.Service != nil {
-			client.URL, client.Service = i.webhookURL(*client.Service.Path), nil
-		}
+		i.leadToLoopback(&injector.Webhooks[n].ClientConfig)
 	}
 	if _, err := registrations.MutatingWebhookConfigurations().Update(ctx, injector, metav1.UpdateOptions{}); err != nil {
 		return err
@@ -135,32 +134,32 @@ func (i *Istio) leadWebhooksToLoopback(ctx context.Context) error {
 		return err
 	}
 	for n := range validator.Webhooks {
-		if client := &validator.Webhooks[n].ClientConfig; client.Service != nil {
-			client.URL, client.Service = i.webhookURL(*client.Service.Path), nil
-		}
+		i.leadToLoopback(&validator.Webhooks[n].ClientConfig)
 	}
 	_, err = registrations.ValidatingWebhookConfigurations().Update(ctx, validator, metav1.UpdateOptions{})
 	return err
 }
 
-func (i *Istio) webhookURL(path string) *string {
-	url := fmt.Sprintf("https://localhost:%d%s", i.ports.webhooks, path)
-	return &url
+func (i *Istio) leadToLoopback(client *admissionv1.WebhookClientConfig) {
+	if client.Service != nil {
+		url := fmt.Sprintf("https://localhost:%d%s", i.ports.webhooks, *client.Service.Path)
+		client.URL, client.Service = &url, nil
+	}
 }
 
-// Launch starts istiod and returns at once. Its own serving certificate comes from the signer that the operator file names, so
-// it is not ready before that signer is.
-func (i *Istio) Launch(ctx context.Context, variables ...string) error {
-	binary, err := controlPlaneBinary("pilot-discovery")
+// Launch starts istiod and returns at once. Its own serving certificate comes from the signer that the operator file names: it
+// ends if that signer refuses it, and is not ready before it has it.
+func (i *Istio) Launch(variables ...string) (*Process, error) {
+	binary, err := builtProgram("pilot-discovery")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pod := &corev1.Pod{ObjectMeta: i.istiod.ObjectMeta, Spec: i.istiod.Spec}
 	pod.Name, pod.Namespace = "istiod-lab", IstioSystem
 	container := &pod.Spec.Containers[0]
 	environment, err := podEnvironment(pod, container)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	command := exec.Command(binary, "discovery", "--kubeconfig", i.kubeconfig,
 		"--secureGRPCAddr", i.Address(), "--httpsAddr", fmt.Sprintf("localhost:%d", i.ports.webhooks),
@@ -168,20 +167,16 @@ func (i *Istio) Launch(ctx context.Context, variables ...string) error {
 		"--httpAddr", fmt.Sprintf("localhost:%d", i.ports.debug), "--ctrlz_port", "0", "--domain", "cluster.local", "--log_output_level", "default:info")
 	command.Dir = filepath.Join(i.dir, "istiod")
 	if err := os.MkdirAll(command.Dir, 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	command.Env = append(append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + command.Dir}, environment...), "KUBECONFIG="+i.kubeconfig)
 	command.Env = append(command.Env, variables...)
-	i.process, err = startCommand("istiod", i.dir, command)
-	return err
+	return startCommand("istiod", i.dir, command)
 }
 
-// Process is istiod's, once launched.
-func (i *Istio) Process() *Process { return i.process }
-
-// Ready waits until istiod says so and its injection webhook has a CA that the API server can trust.
+// Ready waits until istiod says so, whoever started it, and its injection webhook has a CA that the API server can trust.
 func (i *Istio) Ready(ctx context.Context) error {
-	return i.process.waitUntil(time.Minute, func() error {
+	return eventually(time.Minute, func() error {
 		response, err := http.Get(fmt.Sprintf("http://localhost:%d/ready", i.ports.debug))
 		if err != nil {
 			return err
@@ -204,12 +199,15 @@ func (i *Istio) Ready(ctx context.Context) error {
 }
 
 // Start launches istiod and waits until it is ready.
-func (i *Istio) Start(ctx context.Context, variables ...string) error {
-	if err := i.Launch(ctx, variables...); err != nil {
+func (i *Istio) Start(ctx context.Context, variables ...string) (err error) {
+	if i.process, err = i.Launch(variables...); err != nil {
 		return err
 	}
-	return i.Ready(ctx)
+	if err = i.Ready(ctx); err != nil {
+		return fmt.Errorf("%w\n%s", err, tail(i.process.Output(), 20))
+	}
+	return nil
 }
 
-// Stop ends istiod; what it manages stays.
+// Stop ends the istiod of Start; what it manages stays.
 func (i *Istio) Stop() error { return i.process.Stop(20 * time.Second) }

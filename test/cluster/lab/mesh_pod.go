@@ -28,23 +28,6 @@ type MeshPod struct {
 	process *Process
 }
 
-// MakeNamespace makes a namespace whose pods get a proxy, and service accounts in it. What is there stays.
-func (c *ControlPlane) MakeNamespace(ctx context.Context, name string, accounts ...string) error {
-	core := c.Admin().CoreV1()
-	_, err := core.Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: name, Labels: map[string]string{"istio-injection": "enabled"}}}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return err
-	}
-	for _, account := range accounts {
-		_, err := core.ServiceAccounts(name).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account}}, metav1.CreateOptions{})
-		if err != nil && !apierrors.IsAlreadyExists(err) {
-			return err
-		}
-	}
-	return nil
-}
-
 // PodOf is a pod of one container, as its author writes it.
 func PodOf(namespace, account string) *corev1.Pod {
 	return &corev1.Pod{
@@ -98,7 +81,7 @@ func (w *MeshPod) Token(ctx context.Context) (string, error) {
 // verified against.
 func (i *Istio) publishedRoot(ctx context.Context, namespace string) (string, error) {
 	var root string
-	err := i.process.waitUntil(30*time.Second, func() error {
+	err := eventually(30*time.Second, func() error {
 		published, err := i.plane.Admin().CoreV1().ConfigMaps(namespace).Get(ctx, "istio-ca-root-cert", metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -137,7 +120,7 @@ func (w *MeshPod) ProxyVariable(name string) string {
 // Launch starts the agent and returns at once. It writes its certificates to files for an Envoy of our own: nothing else of
 // its environment is changed, but for what the variables say.
 func (w *MeshPod) Launch(variables ...string) error {
-	binary, err := controlPlaneBinary("pilot-agent")
+	binary, err := builtProgram("pilot-agent")
 	if err != nil {
 		return err
 	}

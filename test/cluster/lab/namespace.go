@@ -5,9 +5,27 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
+
+// MakeInjectedNamespace makes a namespace whose pods get a proxy, and service accounts in it. What is there stays.
+func (c *Cluster) MakeInjectedNamespace(ctx context.Context, name string, accounts ...string) error {
+	core := c.Admin().CoreV1()
+	_, err := core.Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Labels: map[string]string{"istio-injection": "enabled"}}}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	for _, account := range accounts {
+		_, err := core.ServiceAccounts(name).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account}}, metav1.CreateOptions{})
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+	}
+	return nil
+}
 
 // HasControllers tells whether a controller manager runs, by the service account that it gives every namespace.
 func (c *Cluster) HasControllers(ctx context.Context) (bool, error) {

@@ -131,6 +131,15 @@ func (p *Process) waitUntil(deadline time.Duration, ready func() error) error {
 	}
 }
 
+// eventually calls try until it succeeds or the deadline passes.
+func eventually(deadline time.Duration, try func() error) error {
+	for over := time.Now().Add(deadline); ; time.Sleep(50 * time.Millisecond) {
+		if err := try(); err == nil || time.Now().After(over) {
+			return err
+		}
+	}
+}
+
 func tail(text string, lines int) string {
 	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if len(all) > lines {

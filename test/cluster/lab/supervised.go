@@ -12,46 +12,48 @@ type Supervised struct {
 	start   func() (*Process, error)
 	stop    chan struct{}
 	done    chan struct{}
-	lock    sync.Mutex
-	process *Process // guarded by lock
-	failed  error    // guarded by lock: of a start
+	once    sync.Once
+	process *Process // run's alone until done
+	failed  error    // run's alone until done: of a start
 }
 
-// Supervise starts the program and keeps it running until Stop.
-func Supervise(start func() (*Process, error)) *Supervised {
-	s := &Supervised{start: start, stop: make(chan struct{}), done: make(chan struct{})}
+// Supervise starts the program, returns once it runs, and keeps it running until Stop.
+func Supervise(start func() (*Process, error)) (*Supervised, error) {
+	process, err := start()
+	if err != nil {
+		return nil, err
+	}
+	s := &Supervised{start: start, process: process, stop: make(chan struct{}), done: make(chan struct{})}
 	go s.run()
-	return s
+	return s, nil
 }
 
 func (s *Supervised) run() {
 	defer close(s.done)
 	for {
-		process, err := s.start()
-		s.lock.Lock()
-		s.process, s.failed = process, errors.Join(s.failed, err)
-		s.lock.Unlock()
-		if err != nil {
-			return
-		}
 		select {
 		case <-s.stop:
 			return
-		case <-process.Exited():
+		case <-s.process.Exited():
 		}
 		select {
 		case <-s.stop:
 			return
 		case <-time.After(200 * time.Millisecond):
 		}
+		process, err := s.start()
+		if err != nil {
+			s.failed = err
+			return
+		}
+		s.process = process
 	}
 }
 
-// Stop ends the program and what keeps it running. The error is that of a start that failed, or of a stop.
+// Stop ends the program and what keeps it running; it may be called twice. The error is that of a start that failed, or of the
+// stop.
 func (s *Supervised) Stop() error {
-	close(s.stop)
+	s.once.Do(func() { close(s.stop) })
 	<-s.done
-	s.lock.Lock()
-	defer s.lock.Unlock()
 	return errors.Join(s.failed, s.process.Stop(20*time.Second))
 }

@@ -1,7 +1,7 @@
 package mesh
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -18,8 +18,7 @@ import (
 var shortLived = []string{"SECRET_TTL=10m", "SECRET_GRACE_PERIOD_RATIO=0.98", "SECRET_GRACE_PERIOD_RATIO_JITTER=0"}
 
 func TestCertificatesAreRenewedThroughRestartsOfIstiodAndSignet(t *testing.T) {
-	signet := lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") })
-	t.Cleanup(func() { ended(t, signet) })
+	signet := supervise(t, launchSignet)
 	register(t)
 	startIstio(t)
 	applyProxyConfigs(t)
@@ -39,7 +38,7 @@ func TestCertificatesAreRenewedThroughRestartsOfIstiodAndSignet(t *testing.T) {
 	if err := signet.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	signet = lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") })
+	supervise(t, launchSignet)
 	awaitRenewal(t, pods)
 	records, err := lab.ReadAudit(stage.signet.AuditLog())
 	if err != nil {
@@ -82,40 +81,33 @@ func awaitRenewal(t *testing.T, pods []*lab.MeshPod) {
 }
 
 func TestEverythingComesUpInAnyOrder(t *testing.T) {
-	signet := lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") })
+	signet := supervise(t, launchSignet)
 	register(t)
 	startIstio(t)
 	applyProxyConfigs(t)
-	istiod := func() (*lab.Process, error) {
-		err := stage.Istio.Launch(context.Background())
-		return stage.Istio.Process(), err
-	}
-	var supervisedIstiod *lab.Supervised
-	if err := stage.Istio.Stop(); err != nil {
+	if err := errors.Join(stage.Istio.Stop(), signet.Stop()); err != nil {
 		t.Fatal(err)
 	}
-	programs := map[string]func(){
-		"control plane": func() {
-			if err := stage.plane.Restart(); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"istiod": func() { supervisedIstiod = lab.Supervise(istiod) },
-		"signet": func() { signet = lab.Supervise(func() (*lab.Process, error) { return stage.signet.Launch("all") }) },
-	}
+	launchIstiod := func() (*lab.Process, error) { return stage.Istio.Launch() }
 	for _, order := range [][]string{
 		{"control plane", "istiod", "signet"}, {"control plane", "signet", "istiod"},
 		{"istiod", "control plane", "signet"}, {"istiod", "signet", "control plane"},
 		{"signet", "control plane", "istiod"}, {"signet", "istiod", "control plane"},
 	} {
 		t.Run(strings.Join(order, ", then "), func(t *testing.T) {
-			ended(t, signet)
 			stage.plane.Kill()
 			for _, program := range order {
-				programs[program]()
-				time.Sleep(500 * time.Millisecond) // the next one finds it up, or finds nothing
+				switch program {
+				case "control plane": // it is ready before the next one starts; the others run, and no more is sure
+					if err := stage.plane.Restart(); err != nil {
+						t.Fatal(err)
+					}
+				case "istiod":
+					supervise(t, launchIstiod)
+				case "signet":
+					supervise(t, launchSignet)
+				}
 			}
-			defer ended(t, supervisedIstiod)
 			if err := stage.Istio.Ready(patient(t)); err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +115,7 @@ func TestEverythingComesUpInAnyOrder(t *testing.T) {
 			expectIssuedBy(t, pod, "foo")
 		})
 	}
-	ended(t, signet)
+	supervise(t, launchSignet) // what is cleaned up is asked for
 }
 
 func TestOnlyCertificatesOfItsSignersWaitForSignet(t *testing.T) {
@@ -174,9 +166,19 @@ func withOwnSigner(pod *corev1.Pod) *corev1.Pod {
 	return pod
 }
 
-func ended(t *testing.T, program *lab.Supervised) {
+func launchSignet() (*lab.Process, error) { return stage.signet.Launch("all") }
+
+// supervise keeps the program running until the test ends.
+func supervise(t *testing.T, start func() (*lab.Process, error)) *lab.Supervised {
 	t.Helper()
-	if err := program.Stop(); err != nil {
-		t.Error(err)
+	program, err := lab.Supervise(start)
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := program.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return program
 }

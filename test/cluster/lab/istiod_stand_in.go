@@ -14,15 +14,15 @@ import (
 	certificatesclient "k8s.io/client-go/kubernetes/typed/certificates/v1"
 )
 
-// Istiod does to a CertificateSigningRequest what istiod's registration authority does: create, approve by itself, watch for
-// the certificate (Denied and Failed do not stop it), delete.
-type Istiod struct {
+// IstiodStandIn does to a CertificateSigningRequest what istiod's registration authority does, where no istiod runs: create,
+// approve by itself, watch for the certificate (Denied and Failed do not stop it), delete.
+type IstiodStandIn struct {
 	requests certificatesclient.CertificateSigningRequestInterface
 }
 
-// NewIstiod acts through that client.
-func NewIstiod(client kubernetes.Interface) *Istiod {
-	return &Istiod{requests: client.CertificatesV1().CertificateSigningRequests()}
+// NewIstiodStandIn acts through that client.
+func NewIstiodStandIn(client kubernetes.Interface) *IstiodStandIn {
+	return &IstiodStandIn{requests: client.CertificatesV1().CertificateSigningRequests()}
 }
 
 // Issued is what came of a request.
@@ -32,7 +32,7 @@ type Issued struct {
 }
 
 // Sign takes the request the whole way. The error of a refused CREATE is the API server's, unwrapped.
-func (i *Istiod) Sign(ctx context.Context, request Request) (*Issued, error) {
+func (i *IstiodStandIn) Sign(ctx context.Context, request Request) (*Issued, error) {
 	object, key, err := i.Create(ctx, request)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (i *Istiod) Sign(ctx context.Context, request Request) (*Issued, error) {
 }
 
 // Create submits the request under a generated name.
-func (i *Istiod) Create(ctx context.Context, request Request) (*certificatesv1.CertificateSigningRequest, crypto.Signer, error) {
+func (i *IstiodStandIn) Create(ctx context.Context, request Request) (*certificatesv1.CertificateSigningRequest, crypto.Signer, error) {
 	object, key, err := request.Object()
 	if err != nil {
 		return nil, nil, err
@@ -59,7 +59,7 @@ func (i *Istiod) Create(ctx context.Context, request Request) (*certificatesv1.C
 }
 
 // Approve adds the condition Approved through /approval.
-func (i *Istiod) Approve(ctx context.Context, object *certificatesv1.CertificateSigningRequest) (*certificatesv1.CertificateSigningRequest, error) {
+func (i *IstiodStandIn) Approve(ctx context.Context, object *certificatesv1.CertificateSigningRequest) (*certificatesv1.CertificateSigningRequest, error) {
 	object = object.DeepCopy()
 	object.Status.Conditions = append(object.Status.Conditions, certificatesv1.CertificateSigningRequestCondition{
 		Type: certificatesv1.CertificateApproved, Status: corev1.ConditionTrue,
@@ -69,7 +69,7 @@ func (i *Istiod) Approve(ctx context.Context, object *certificatesv1.Certificate
 }
 
 // Delete removes the request.
-func (i *Istiod) Delete(ctx context.Context, name string) error {
+func (i *IstiodStandIn) Delete(ctx context.Context, name string) error {
 	return i.requests.Delete(ctx, name, metav1.DeleteOptions{})
 }
 
@@ -96,7 +96,7 @@ func FailedCondition(object *certificatesv1.CertificateSigningRequest) *certific
 }
 
 // WaitFor watches the object, from the version at hand on, until it is as wished or the context ends.
-func (i *Istiod) WaitFor(ctx context.Context, object *certificatesv1.CertificateSigningRequest,
+func (i *IstiodStandIn) WaitFor(ctx context.Context, object *certificatesv1.CertificateSigningRequest,
 	wished func(*certificatesv1.CertificateSigningRequest) bool) (*certificatesv1.CertificateSigningRequest, error) {
 	began := time.Now()
 	if wished(object) {
