@@ -43,12 +43,20 @@ std::string uri_of(std::string_view path) {
   return uri;
 }
 
+// A message without placeholders: SARIF §3.11.5 has braces doubled.
+std::string message_text(const PolicyProblem& problem) {
+  std::string text;
+  for (const char c : problem.hint.empty() ? problem.message : problem.message + "; " + problem.hint) {
+    text.append(c == '{' || c == '}' ? 2 : 1, c);
+  }
+  return text;
+}
+
 void write_results(JsonWriter& json, std::span<const PolicyProblem> problems) {
   for (const PolicyProblem& problem : problems) {
     const PolicyRuleInfo& rule = info_of(problem.rule);
     json.begin_object().key("ruleId").string(rule.id).key("level").string(level_of(rule.severity));
-    json.key("message").begin_object().key("text");
-    json.string(problem.hint.empty() ? problem.message : problem.message + "; " + problem.hint).end_object();
+    json.key("message").begin_object().key("text").string(message_text(problem)).end_object();
     json.key("locations").begin_array().begin_object().key("physicalLocation").begin_object();
     json.key("artifactLocation").begin_object().key("uri").string(uri_of(problem.file)).end_object();
     if (problem.line > 0) {
