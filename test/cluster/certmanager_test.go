@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,7 +106,7 @@ func certManagerRoots(t *testing.T) map[string]*x509.Certificate {
 	return roots
 }
 
-// policyBeside is the stage's policy with more fields of spec, in a file.
+// policyBeside is the stage's policy with more fields of spec, in a file; those that begin with "- " are requesters.
 func policyBeside(t *testing.T, fields ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(stage.signet.Policy)
@@ -116,7 +115,11 @@ func policyBeside(t *testing.T, fields ...string) string {
 	}
 	file := filepath.Join(t.TempDir(), "policy.yaml")
 	for _, field := range fields {
-		text = append(text, "  "+field+"\n"...)
+		if strings.HasPrefix(field, "- ") {
+			text = bytes.Replace(text, []byte("\n  - self"), []byte("\n  "+field+"\n  - self"), 1)
+		} else {
+			text = append(text, "  "+field+"\n"...)
+		}
 	}
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
@@ -152,6 +155,7 @@ func TestTheTaskOfCertManager(t *testing.T) {
 		{"Signet in its place", signetInCertManagersPlace},
 		{"Signet in front of it", signetInFrontOfCertManager},
 		{"its own API does not go around", certificatesOfCertManager},
+		{"its own API when it is judged", judgedCertificatesOfCertManager},
 		{"what it issues contrary to the grant", contraryToTheGrant},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.play(t, manager) })
@@ -364,73 +368,4 @@ func expectLoggedAgain(t *testing.T, manager *lab.CertManager, text string) {
 		}
 		return nil
 	})
-}
-
-// A CertificateRequest in bar, whose issuer is foo's, is refused; a Certificate never gets as far as one.
-func certificatesOfCertManager(t *testing.T, manager *lab.CertManager) {
-	registerGuard(t, guardCertManager(t, manager))
-	runCertManager(t, manager, true)
-	makeNamespaces(t, "bar")
-	t.Cleanup(func() {
-		if _, err := stage.plane.Kubectl(context.Background(), t.TempDir(), "delete", "secrets,certificates", "--all", "--namespace", "bar"); err != nil {
-			t.Error(err)
-		}
-	})
-	request, _, err := lab.Workload(signerFoo, "foo", "httpbin").PEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	asked := filepath.Join(t.TempDir(), "request.yaml")
-	if err := os.WriteFile(asked, fmt.Appendf(nil, `apiVersion: cert-manager.io/v1
-kind: CertificateRequest
-metadata: {name: thief, namespace: bar}
-spec:
-  request: %s
-  issuerRef: {group: cert-manager.io, kind: ClusterIssuer, name: foo}
-`, base64.StdEncoding.EncodeToString(request)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stage.plane.Kubectl(patient(t), t.TempDir(), "apply", "-f", asked); err == nil || !strings.Contains(err.Error(), "signet: SignerNotAllowed: ") {
-		t.Errorf("a CertificateRequest for foo in bar: %v", err)
-	}
-	file := filepath.Join(t.TempDir(), "certificate.yaml")
-	if err := os.WriteFile(file, []byte(`apiVersion: cert-manager.io/v1
-kind: Certificate
-metadata: {name: thief, namespace: bar}
-spec:
-  secretName: thief-tls
-  uris: ["spiffe://cluster.local/ns/foo/sa/httpbin"]
-  issuerRef: {group: cert-manager.io, kind: ClusterIssuer, name: foo}
-`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stage.plane.Kubectl(patient(t), t.TempDir(), "apply", "-f", file); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, func() error {
-		events, err := stage.plane.Kubectl(t.Context(), t.TempDir(), "get", "events", "--namespace", "bar", "-o",
-			`jsonpath={.items[?(@.involvedObject.kind=="Certificate")].message}`)
-		if err == nil && !strings.Contains(events, "signet: SignerNotAllowed: ") {
-			err = fmt.Errorf("the Certificate's events do not say why: %s", events)
-		}
-		return err
-	})
-	ready, err := stage.plane.Kubectl(patient(t), t.TempDir(), "get", "certificate", "thief", "--namespace", "bar",
-		"-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
-	if err != nil || ready != "False" {
-		t.Errorf("Ready is %q: %v", ready, err)
-	}
-	requests, err := stage.plane.Kubectl(patient(t), t.TempDir(), "get", "certificaterequests", "--namespace", "bar", "-o", "name")
-	if err != nil || requests != "" {
-		t.Errorf("CertificateRequests %q: %v", requests, err)
-	}
-	secrets, err := stage.plane.Admin().CoreV1().Secrets("bar").List(patient(t), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, secret := range secrets.Items {
-		if len(secret.Data["tls.crt"]) > 0 {
-			t.Errorf("Secret %s has a certificate", secret.Name)
-		}
-	}
 }
