@@ -7,12 +7,11 @@
 
 #include "policy/duration.h"
 #include "policy/kubernetes_names.h"
+#include "policy/policy_language.h"
 #include "policy/quoting.h"
 
 namespace signet {
 namespace {
-
-constexpr std::string_view kSelf = "self";
 
 template <typename Range, typename Value>
 bool contains(const Range& range, const Value& value) {
@@ -248,8 +247,8 @@ Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view si
 const std::string* Policy::listed_requester(const SigningRequest& request, const Subject& subject) const {
   const auto listed_in = [&](const std::vector<std::string>& requesters) -> const std::string* {
     const auto listed = std::ranges::find_if(requesters, [&](const std::string& requester) {
-      return requester == kSelf ? subject.id && is_service_account_of(*subject.id, request)
-                                : requester == request.requester;
+      return requester == kSelfRequester ? subject.id && is_service_account_of(*subject.id, request)
+                                         : requester == request.requester;
     });
     return listed == requesters.end() ? nullptr : &*listed;
   };

@@ -1,16 +1,15 @@
 #include "policy/request_sketch.h"
 
 #include "policy/kubernetes_names.h"
+#include "policy/policy_language.h"
 #include "policy/spiffe_id.h"
 
 namespace signet {
 namespace {
 
-constexpr std::string_view kSelf = "self";
-
 std::string requester_of(const RequestSketch& sketch, const Policy& policy) {
   const std::string& requester = sketch.requester.empty() ? policy.model().requesters.front() : sketch.requester;
-  if (requester == kSelf) {
+  if (requester == kSelfRequester) {
     if (const auto id = SpiffeId::parse(sketch.identity)) {
       return std::string(kServiceAccountPrefix) + std::string(id->ns()) + ":" + std::string(id->service_account());
     }
