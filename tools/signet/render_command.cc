@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include "signer/kube/bounded_file.h"
@@ -76,6 +77,11 @@ int from_roots(const std::string& name, const std::string& what,
   const auto place = CaPlace::of(*line);
   if (!place) {
     return place.error();
+  }
+  const std::string& default_signer = place->policy->model().default_signer;
+  if (!default_signer.empty() && !std::ranges::binary_search(place->policy->signers(), default_signer)) {
+    return usage_error("spec.defaultSigner: no tenant has signer \"" + default_signer +
+                       "\": istiod, which asks it for its own certificate, could not start");
   }
   const auto trust = place->trust();
   if (!trust) {
