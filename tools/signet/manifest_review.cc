@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdint>
-#include <optional>
 
 #include "policy/quoting.h"
 #include "policy/yaml_document.h"
@@ -32,24 +29,38 @@ std::string text_at(const YamlNode& map, std::string_view key) {
   return found == nullptr || found->kind != YamlNode::Kind::kScalar ? std::string() : found->scalar;
 }
 
-// What every YAML reader takes the scalar for, or nothing: yes, 1e3 and 0777 are what the reader wants.
+// A number as JSON writes it (RFC 8259 §6), without an exponent.
+bool is_decimal(std::string_view text) {
+  const auto digits = [&text] {
+    const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
+    const std::string_view taken = text.substr(0, count);
+    text.remove_prefix(count);
+    return taken;
+  };
+  text.remove_prefix(text.starts_with('-') ? 1 : 0);
+  const std::string_view whole = digits();
+  if (whole.empty() || (whole.size() > 1 && whole.front() == '0')) {
+    return false;
+  }
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    return !digits().empty() && text.empty();
+  }
+  return text.empty();
+}
+
+// Whether every YAML reader takes the scalar for the same, which is then written: yes, 1e3 and 0777 are what a reader
+// makes of them.
 bool write_scalar(const YamlNode& node, JsonWriter& json) {
   if (!node.ambiguous) {
     json.string(node.scalar);
     return true;
   }
-  if (node.scalar == "true" || node.scalar == "false" || node.scalar == "null" || node.scalar == "~") {
-    json.raw(node.scalar == "~" ? "null" : node.scalar);
+  if (node.scalar == "true" || node.scalar == "false" || node.scalar == "null" || is_decimal(node.scalar)) {
+    json.raw(node.scalar);
     return true;
   }
-  std::int64_t number = 0;
-  const char* const end = node.scalar.data() + node.scalar.size();
-  const auto [rest, error] = std::from_chars(node.scalar.data(), end, number);
-  if (error != std::errc() || rest != end || std::to_string(number) != node.scalar) {
-    return false;
-  }
-  json.integer(number);
-  return true;
+  return false;
 }
 
 // The first node that cannot be written, if any.
@@ -104,9 +115,9 @@ tl::expected<std::string, std::string> review_of_manifest(std::string_view manif
   }
   JsonWriter object;
   if (const YamlNode* const refused = write_json(*root, object)) {
-    return tl::unexpected(
-        at(refused->mark,
-           in_quotes(refused->scalar) + " is not the same to every YAML reader: quote it, or write it plainly"));
+    return tl::unexpected(at(
+        refused->mark, in_quotes(refused->scalar) +
+                           " is not the same to every YAML reader: quote it, or write true, false or a plain number"));
   }
   const YamlNode* const metadata = root->find("metadata");
   JsonWriter json;
