@@ -8,8 +8,8 @@
 
 namespace signet {
 
-/// For whom an explanation is written: a tenant reads of the tenant's own rules and of those for all, an operator reads
-/// everything.
+/// For whom an explanation is written: the tenant whose request it is reads of its own rules and of those for all, an
+/// operator reads everything.
 enum class Audience { kTenant, kOperator };
 
 /// One check of a request, as it was made by `Policy::evaluate`.

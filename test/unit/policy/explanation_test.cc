@@ -1,6 +1,8 @@
 #include "policy/explanation.h"
 
 #include <catch2/catch.hpp>
+#include <functional>
+#include <type_traits>
 
 #include "policy/policy_loader.h"
 #include "policy/request_sketch.h"
@@ -176,6 +178,10 @@ TEST_CASE("An explanation is of the decision that evaluate takes, and listening 
       REQUIRE(trace.made.contains(finding.reason));
     }
   }
+}
+
+TEST_CASE("A trace costs nothing but its place on the stack") {
+  STATIC_REQUIRE(std::is_trivially_destructible_v<EvaluationTrace>);
 }
 
 TEST_CASE("A tenant is told nothing of another tenant, an operator everything") {
