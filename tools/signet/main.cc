@@ -15,7 +15,7 @@ struct Command {
 constexpr Command kCommands[] = {
     {"serve", "the admission webhook and the signer", signet::serve_command},
     {"review", "answer one AdmissionReview from standard input", signet::review_command},
-    {"policy", "check a policy file", signet::policy_command},
+    {"policy", "check a policy file, test it, explain what it decides", signet::policy_command},
     {"ca", "make CAs for a policy's signers, print their roots", signet::ca_command},
     {"render", "print what Kubernetes and Istio are told of a policy", signet::render_command},
 };
