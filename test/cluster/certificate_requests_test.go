@@ -11,7 +11,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
 	"signet/test/cluster/lab"
@@ -19,10 +18,8 @@ import (
 
 // The door beside the CertificateSigningRequest: cert-manager's own CertificateRequest.
 
-var certificateRequests = schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "certificaterequests"}
-
 func TestCertManagersOwnRequestsCannotGoAroundTheSigner(t *testing.T) {
-	client := installKind(t, certificateRequests, "CertificateRequest").Namespace("foo")
+	client := installKind(t, lab.CertificateRequests, "CertificateRequest").Namespace("foo")
 	makeNamespaces(t, "foo")
 	create := func(t *testing.T, issuer map[string]any, options metav1.CreateOptions) (*unstructured.Unstructured, error) {
 		return client.Create(patient(t), certificateRequest(map[string]any{"issuerRef": issuer, "request": "Li4u"}), options)
@@ -85,7 +82,7 @@ func TestCertManagersOwnRequestsCannotGoAroundTheSigner(t *testing.T) {
 }
 
 func TestCertManagersOwnRequestsAreJudgedWhereThePolicySaysSo(t *testing.T) {
-	installKind(t, certificateRequests, "CertificateRequest")
+	installKind(t, lab.CertificateRequests, "CertificateRequest")
 	withPolicy(t, "certificateRequests: evaluate", "routedSigner: routed")
 	process := serve(t, "webhook")
 	register(t)
@@ -199,13 +196,13 @@ func withPolicy(t *testing.T, fields ...string) {
 func requesterOf(t *testing.T, namespace string) dynamic.ResourceInterface {
 	t.Helper()
 	account, err := stage.plane.CreateAccount(patient(t), namespace, "requester", lab.Rules{{
-		APIGroups: []string{certificateRequests.Group}, Resources: []string{certificateRequests.Resource},
+		APIGroups: []string{lab.CertificateRequests.Group}, Resources: []string{lab.CertificateRequests.Resource},
 		Verbs: []string{rbacv1.VerbAll},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := dynamic.NewForConfigOrDie(account.Config()).Resource(certificateRequests).Namespace("foo")
+	client := dynamic.NewForConfigOrDie(account.Config()).Resource(lab.CertificateRequests).Namespace("foo")
 	eventually(t, func() error { // the API server hears of the account's rights a moment later
 		_, err := client.List(patient(t), metav1.ListOptions{})
 		return err

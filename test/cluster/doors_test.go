@@ -19,16 +19,16 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"signet/test/cluster/lab"
 )
 
 // The doors by which a signer is chosen, before there is a CertificateSigningRequest: ProxyConfigs and Pods.
 
-var proxyConfigs = schema.GroupVersionResource{Group: "networking.istio.io", Version: "v1beta1", Resource: "proxyconfigs"}
-
 const signerVariable = "ISTIO_META_CERT_SIGNER"
 
 func TestProxyConfigsNameTheTenantsSigner(t *testing.T) {
-	client := installKind(t, proxyConfigs, "ProxyConfig")
+	client := installKind(t, lab.ProxyConfigs, "ProxyConfig")
 	makeNamespaces(t, "foo", "bar", "elsewhere")
 	process := serve(t, "webhook")
 	register(t)
@@ -227,40 +227,15 @@ func TestTenThousandTenantsFitIntoTheWebhooks(t *testing.T) {
 // installKind makes the kind known to the API server, with no rules of its own for what it says, until the test ends.
 func installKind(t *testing.T, resource schema.GroupVersionResource, kind string) dynamic.NamespaceableResourceInterface {
 	t.Helper()
-	client := dynamic.NewForConfigOrDie(stage.plane.AdminConfig())
-	definitions := client.Resource(schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"})
-	name := resource.Resource + "." + resource.Group
 	t.Cleanup(func() {
-		if err := definitions.Delete(context.Background(), name, metav1.DeleteOptions{}); err != nil {
+		if err := stage.plane.RemoveKind(context.Background(), resource); err != nil {
 			t.Error(err)
 		}
-		eventually(t, func() error {
-			_, err := definitions.Get(context.Background(), name, metav1.GetOptions{})
-			if apierrors.IsNotFound(err) {
-				return nil
-			}
-			return fmt.Errorf("the definition of %s is still there: %v", kind, err)
-		})
 	})
-	if _, err := definitions.Create(patient(t), &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-		"metadata": map[string]any{"name": name},
-		"spec": map[string]any{
-			"group": resource.Group, "scope": "Namespaced",
-			"names": map[string]any{"kind": kind, "plural": resource.Resource, "singular": strings.ToLower(kind)},
-			"versions": []any{map[string]any{
-				"name": resource.Version, "served": true, "storage": true,
-				"schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
-			}},
-		},
-	}}, metav1.CreateOptions{}); err != nil {
+	if err := stage.plane.InstallKind(patient(t), resource, kind); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
-		_, err := client.Resource(resource).List(context.Background(), metav1.ListOptions{})
-		return err
-	})
-	return client.Resource(resource)
+	return stage.plane.Dynamic().Resource(resource)
 }
 
 // makeNamespaces makes those that are not there, each with the service account that pods of these tests have.

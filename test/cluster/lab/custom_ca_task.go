@@ -128,8 +128,10 @@ func (t *CustomCATask) ApplyProxyConfigs(ctx context.Context) error {
 	if _, err := t.plane.Kubectl(ctx, t.dir, "apply", "-f", file); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	for _, namespace := range []string{"foo", "bar"} {
-		if err := eventually(30*time.Second, func() error {
+		if err := until(ctx, func() error {
 			signer, err := t.Istio.InjectedSigner(ctx, PodOf(namespace, "httpbin"))
 			if err == nil && signer != namespace {
 				err = fmt.Errorf("pods of %s are told to ask signer %q", namespace, signer)

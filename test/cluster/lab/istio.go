@@ -176,7 +176,9 @@ func (i *Istio) Launch(variables ...string) (*Process, error) {
 
 // Ready waits until istiod says so, whoever started it, and its injection webhook has a CA that the API server can trust.
 func (i *Istio) Ready(ctx context.Context) error {
-	return eventually(time.Minute, func() error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return until(ctx, func() error {
 		response, err := http.Get(fmt.Sprintf("http://localhost:%d/ready", i.ports.debug))
 		if err != nil {
 			return err

@@ -80,8 +80,10 @@ func (w *MeshPod) Token(ctx context.Context) (string, error) {
 // publishedRoot is what istiod writes to every namespace as ConfigMap istio-ca-root-cert: what istiod's own certificate is
 // verified against.
 func (i *Istio) publishedRoot(ctx context.Context, namespace string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	var root string
-	err := eventually(30*time.Second, func() error {
+	err := until(ctx, func() error {
 		published, err := i.plane.Admin().CoreV1().ConfigMaps(namespace).Get(ctx, "istio-ca-root-cert", metav1.GetOptions{})
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -65,19 +64,4 @@ func (c *Cluster) DeleteNamespace(ctx context.Context, dir, name string) error {
 		}
 		return fmt.Errorf("namespace %s is still there: %v", name, err)
 	})
-}
-
-// until calls succeed until it does; when the context ends first, its last error is returned.
-func until(ctx context.Context, succeed func() error) error {
-	for {
-		err := succeed()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }

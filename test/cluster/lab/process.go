@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -131,11 +132,17 @@ func (p *Process) waitUntil(deadline time.Duration, ready func() error) error {
 	}
 }
 
-// eventually calls try until it succeeds or the deadline passes.
-func eventually(deadline time.Duration, try func() error) error {
-	for over := time.Now().Add(deadline); ; time.Sleep(50 * time.Millisecond) {
-		if err := try(); err == nil || time.Now().After(over) {
-			return err
+// until calls succeed until it does; when the context ends first, its last error is returned.
+func until(ctx context.Context, succeed func() error) error {
+	for {
+		err := succeed()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
