@@ -113,6 +113,10 @@ class PolicyTestReader {
       read_sketch(at, read.sketch);
     }
     read.sketch.requester = text(at.field("requester"));
+    if (of_file && read.sketch.requester == kSelfRequester) {
+      fields_.problem(PolicyRule::kInvalidValue, at.field("requester"),
+                      "self is the account that an identity names; of a file, write the user name");
+    }
     read.sketch.groups = texts(at.field("groups"));
     read.states_requester = at.node->find("requester") != nullptr || at.node->find("groups") != nullptr;
     read_expectation(at, read.expected);

@@ -98,6 +98,8 @@ TEST_CASE("What a case cannot mean is told with its place") {
        "t.yaml:5:23: cases[0].identity: \"\" is not a text that says something\n"},
       {"- {name: c, file: f, expect: granted}\n- {name: c, file: g, expect: granted}\n",
        "t.yaml:6:10: cases[1].name: \"c\" is the case in line 5 already\n"},
+      {"- {name: c, file: f, requester: self, expect: granted}\n",
+       "t.yaml:5:33: cases[0].requester: self is the account that an identity names; of a file, write the user name\n"},
       {"- {name: c, file: f, expect: granted, grantedSigner: s}\n",
        "t.yaml:5:39: cases[0]: unknown key \"grantedSigner\"; known are name, file, requester, groups, expect\n"},
   }));
