@@ -172,6 +172,10 @@ TEST_CASE("An explanation is of the decision that evaluate takes, and listening 
     REQUIRE(to_message(explanation.decision.findings) == to_message(decision.findings));
     REQUIRE(explanation.checks.empty() == (decision.verdict == Decision::Verdict::kNotOurs));
     REQUIRE(decision.denied() == !outcomes(explanation, Outcome::kFailed).empty());
+    if (decision.grant) {
+      const bool service = sketch.identity.empty();
+      REQUIRE(outcomes(explanation, Outcome::kNotMade) == (service ? "identity tenant" : ""));
+    }
     EvaluationTrace trace;
     REQUIRE(policy.evaluate(request, &trace).verdict == decision.verdict);
     for (const Finding& finding : decision.findings) {
