@@ -34,7 +34,10 @@ constexpr std::array kSketchedCaseKeys = {PolicyKey{"name", kRequired},
 constexpr std::array kFileCaseKeys = {PolicyKey{"name", kRequired}, PolicyKey{"file", kRequired},
                                       PolicyKey{"requester"}, PolicyKey{"groups"}, PolicyKey{"expect", kRequired}};
 
-bool is_not_empty(std::string_view text) { return !text.empty(); }
+// What is printed as it stands must not speak to the terminal, nor is every control character one of XML's.
+bool is_plain_text(std::string_view text) {
+  return !text.empty() && std::ranges::none_of(text, [](char c) { return (c >= '\0' && c < ' ') || c == '\x7f'; });
+}
 
 // Reads the tree and gathers what is wrong with it; goes on after each problem.
 class PolicyTestReader {
@@ -71,8 +74,10 @@ class PolicyTestReader {
   std::vector<PolicyProblem> take_problems() { return fields_.take_problems(); }
 
  private:
-  // A text that is not empty; empty where it is absent or wrong.
-  std::string text(const PolicyField& at) { return fields_.name(at, is_not_empty, "a text that says something"); }
+  // Empty where it is absent or wrong.
+  std::string text(const PolicyField& at) {
+    return fields_.name(at, is_plain_text, "a text of one line, without control characters");
+  }
 
   std::vector<std::string> texts(const PolicyField& at) {
     std::vector<std::string> texts;
