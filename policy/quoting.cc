@@ -1,14 +1,16 @@
 #include "policy/quoting.h"
 
+#include <algorithm>
+
+#include "policy/shown_text.h"
+
 namespace signet {
 
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kMaxBytes = 200;
-  std::string result = "\"";
-  for (const char c : text.substr(0, kMaxBytes)) {
-    result += (c >= ' ' && c != '\x7f' && c != '"') || static_cast<unsigned char>(c) >= 0x80 ? c : '?';
-  }
-  return result + (text.size() > kMaxBytes ? "…\"" : "\"");
+  std::string result = shown(text, kMaxBytes);
+  std::ranges::replace(result, '"', '?');
+  return "\"" + result + "\"";
 }
 
 }  // namespace signet

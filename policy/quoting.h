@@ -6,7 +6,8 @@
 
 namespace signet {
 
-/// `text` in quotes, for a message that people read: shortened after 200 bytes, control characters and quotes replaced.
+/// `text` in quotes, for a message that people read: shortened after 200 bytes, quotes and what would not
+/// be shown as itself (shown_text.h) replaced.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
 /// The elements of `range`, each through `projection`, with ", " between them.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policy/shown_text.h"
 #include "policy/utf8.h"
 
 namespace signet {
@@ -12,37 +13,6 @@ constexpr std::string_view kCut = "…";
 
 // How much of a line that is cut stands before the place.
 constexpr std::size_t kCharactersBefore = 60;
-
-// A byte that begins no well-formed sequence counts as a character of its own.
-std::size_t character_length(std::string_view text, std::size_t at) {
-  return std::max<std::size_t>(utf8_sequence_length(text, at), 1);
-}
-
-// Whether a terminal shows `character`, one well-formed sequence, as itself: not C0 and C1 controls, marks and
-// overrides of direction, joiners of no width, separators of lines (Unicode Standard, chapter 23).
-bool is_shown(std::string_view character) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  if (character.size() == 1) {
-    return byte(0) >= 0x20 && byte(0) < 0x7f;
-  }
-  if (byte(0) == 0xc2) {
-    return byte(1) >= 0xa0;
-  }
-  if (byte(0) == 0xe2 && byte(1) == 0x80) {
-    return !(byte(2) >= 0x8b && byte(2) <= 0x8f) && !(byte(2) >= 0xa8 && byte(2) <= 0xae);
-  }
-  return !(byte(0) == 0xe2 && byte(1) == 0x81 && byte(2) >= 0xa0 && byte(2) <= 0xaf) && character != kByteOrderMark;
-}
-
-void append_shown(std::string& out, std::string_view character) {
-  if (character == "\t") {
-    out += ' ';
-  } else if (is_shown(character)) {
-    out += character;
-  } else {
-    out += '?';
-  }
-}
 
 // Where the character before `at` begins.
 std::size_t character_before(std::string_view text, std::size_t at) {
@@ -113,7 +83,11 @@ SourceExcerpt SourceLines::excerpt(const YamlMark& mark) {
   std::size_t end = begin;
   for (std::size_t i = 0; i < kMaxExcerptCharacters && end < whole.size(); ++i) {
     const std::size_t length = character_length(whole, end);
-    append_shown(excerpt.line, whole.substr(end, length));
+    if (whole[end] == '\t') {
+      excerpt.line += ' ';
+    } else {
+      append_shown(excerpt.line, whole.substr(end, length));
+    }
     end += length;
   }
   if (end < whole.size()) {

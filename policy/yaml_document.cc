@@ -10,6 +10,7 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "policy/shown_text.h"
 #include "policy/utf8.h"
 
 namespace signet {
@@ -35,14 +36,8 @@ bool is_ambiguous(std::string_view text) {
   return has_digit && (numeric || lower.starts_with("0o"));
 }
 
-std::string printable(std::string_view text) {
-  constexpr std::size_t kMaxBytes = 60;
-  std::string result;
-  for (const char c : text.substr(0, kMaxBytes)) {
-    result += c >= ' ' && c != '\x7f' ? c : '?';
-  }
-  return text.size() > kMaxBytes ? result + "…" : result;
-}
+// How much of a name or tag a problem quotes.
+constexpr std::size_t kMaxShownBytes = 60;
 
 // A person mends them a few at a time, and a stranger's text must not grow into a message many times its size.
 constexpr std::size_t kMaxProblems = 100;
@@ -79,7 +74,7 @@ class TreeBuilder : public YAML::EventHandler {
     refuse_anchor(mark, anchor);
     const bool plain = tag == "?" || tag.empty();
     if (!plain && tag != "!") {
-      problem(mark, "tags are not allowed: " + printable(tag));
+      problem(mark, "tags are not allowed: " + shown(tag, kMaxShownBytes));
     }
     add({.kind = YamlNode::Kind::kScalar,
          .mark = to_mark(mark),
@@ -129,7 +124,7 @@ class TreeBuilder : public YAML::EventHandler {
   void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     refuse_anchor(mark, anchor);
     if (!tag.empty() && tag != "?" && tag != "!") {
-      problem(mark, "tags are not allowed: " + printable(tag));
+      problem(mark, "tags are not allowed: " + shown(tag, kMaxShownBytes));
     }
     if (open_.size() >= static_cast<std::size_t>(max_depth_)) {
       problem(mark, "nested deeper than " + std::to_string(max_depth_) + " levels");
@@ -158,7 +153,7 @@ class TreeBuilder : public YAML::EventHandler {
       if (node.kind != YamlNode::Kind::kScalar || node.scalar == "<<") {
         problem(node.mark, "a key must be a plain name");
       } else if (const auto [known, added] = parent.key_line.emplace(node.scalar, node.mark.line); !added) {
-        problem(node.mark, "key \"" + printable(node.scalar) + "\" is repeated; it stands in line " +
+        problem(node.mark, "key \"" + shown(node.scalar, kMaxShownBytes) + "\" is repeated; it stands in line " +
                                std::to_string(known->second) + " already");
       }
       parent.key = std::move(node);
