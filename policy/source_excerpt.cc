@@ -42,8 +42,8 @@ std::string_view SourceLines::line(int number) const {
   if (number < 1 || index >= begins_.size()) {
     return {};
   }
-  std::string_view line = text_.substr(begins_[index]);
-  line = line.substr(0, line.find('\n'));
+  const std::size_t end = index + 1 < begins_.size() ? begins_[index + 1] - 1 : text_.size();
+  std::string_view line = text_.substr(begins_[index], end - begins_[index]);
   if (line.ends_with('\r')) {
     line.remove_suffix(1);
   }
