@@ -68,7 +68,7 @@ func TestTheDemoLeavesAClusterAsItWas(t *testing.T) {
 		{"far away", moved(t, admin, plane.Server(), "https://192.0.2.1:6443"), "", []string{"--quick", "--yes"}, "", []string{"is not on this machine's loopback"}, false},
 		{"when it is interrupted", admin, "", []string{"--quick", "--yes"}, "kubectl apply -k manifests", []string{"the cluster is as it was"}, false},
 		{"to its end", admin, "", []string{"--quick", "--yes"}, "", []string{
-			"bar's pod through istiod", "ProxyConfig in foo", "Pod in bar with", "cert-manager", "in an unbroken chain", "the cluster is as it was"}, true},
+			"istiod's account for bar's pod", "ProxyConfig in foo", "Pod in bar with", "cert-manager", "in an unbroken chain", "the cluster is as it was"}, true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

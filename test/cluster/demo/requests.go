@@ -17,14 +17,14 @@ import (
 // requests are acts at the boundary, CertificateSigningRequests, in the order they are played: the webhooks are registered
 // after the first.
 var requests = []act[*mesh]{
-	{"bar's pod through istiod, while no webhook is registered", "bar/thief", "foo", failed, unguarded},
-	{"foo's pod through istiod", "foo/httpbin", "foo", signed, asks(lab.Workload(signerFoo, "foo", "httpbin"))},
-	{"foo's pod through istiod, with an RSA key", "foo/curl", "foo", signed, asks(rsa(lab.Workload(signerFoo, "foo", "curl")))},
-	{"bar's pod through istiod", "bar/httpbin", "bar", signed, asks(lab.Workload(signerBar, "bar", "httpbin"))},
-	{"istiod for itself, for ten years", "its DNS names", "istio-system", signed, asks(lab.Serving(signerMesh))},
-	{"bar's pod that says ISTIO_META_CERT_SIGNER=foo, through istiod", "bar/thief", "foo", refused, asks(lab.Workload(signerFoo, "bar", "thief"))},
-	{"a pod of nobody's namespace through istiod", "default/stray", "foo", refused, asks(lab.Workload(signerFoo, "default", "stray"))},
-	{"a pod that names no identity, through istiod", "-", "foo", refused, asks(anonymous())},
+	{"istiod's account for bar's pod, while no webhook is registered", "bar/thief", "foo", failed, unguarded},
+	{"istiod's account for foo's pod", "foo/httpbin", "foo", signed, asks(lab.Workload(signerFoo, "foo", "httpbin"))},
+	{"istiod's account for foo's pod, with an RSA key", "foo/curl", "foo", signed, asks(rsa(lab.Workload(signerFoo, "foo", "curl")))},
+	{"istiod's account for bar's pod", "bar/httpbin", "bar", signed, asks(lab.Workload(signerBar, "bar", "httpbin"))},
+	{"istiod's account for itself, for ten years", "its DNS names", "istio-system", signed, asks(lab.Serving(signerMesh))},
+	{"istiod's account for bar's pod, which says ISTIO_META_CERT_SIGNER=foo", "bar/thief", "foo", refused, asks(lab.Workload(signerFoo, "bar", "thief"))},
+	{"istiod's account for a pod of nobody's namespace", "default/stray", "foo", refused, asks(lab.Workload(signerFoo, "default", "stray"))},
+	{"istiod's account for a pod that names no identity", "-", "foo", refused, asks(anonymous())},
 	{"bar's account, for an identity of foo", "foo/httpbin", "foo", refused, asksAs(lab.Workload(signerFoo, "foo", "httpbin"))},
 	{"bar's account edits foo's approved request: be a CA", "foo/httpbin", "foo", stopped, edits},
 	{"bar's account writes a certificate into foo's request", "foo/httpbin", "foo", stopped, forges},
