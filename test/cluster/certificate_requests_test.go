@@ -3,8 +3,6 @@ package cluster
 import (
 	"encoding/base64"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -171,25 +169,6 @@ func TestCertManagersOwnRequestsAreJudgedWhereThePolicySaysSo(t *testing.T) {
 			t.Errorf("clean-up waits for Signet: %v", err)
 		}
 	})
-}
-
-// withPolicy has Signet served with these fields added to the policy's spec until the test ends.
-func withPolicy(t *testing.T, fields ...string) {
-	t.Helper()
-	before := stage.signet
-	text, err := os.ReadFile(before.Policy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const spec = "\nspec:\n"
-	added := strings.Replace(string(text), spec, spec+"  "+strings.Join(fields, "\n  ")+"\n", 1)
-	other := *before
-	other.Policy = filepath.Join(t.TempDir(), "policy.yaml")
-	if err := os.WriteFile(other.Policy, []byte(added), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	stage.signet = &other
-	t.Cleanup(func() { stage.signet = before })
 }
 
 // requesterOf is the service account "requester" of that namespace, which may write CertificateRequests to namespace foo.

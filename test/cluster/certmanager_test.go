@@ -106,27 +106,6 @@ func certManagerRoots(t *testing.T) map[string]*x509.Certificate {
 	return roots
 }
 
-// policyBeside is the stage's policy with more fields of spec, in a file; those that begin with "- " are requesters.
-func policyBeside(t *testing.T, fields ...string) string {
-	t.Helper()
-	text, err := os.ReadFile(stage.signet.Policy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "policy.yaml")
-	for _, field := range fields {
-		if strings.HasPrefix(field, "- ") {
-			text = bytes.Replace(text, []byte("\n  - self"), []byte("\n  "+field+"\n  - self"), 1)
-		} else {
-			text = append(text, "  "+field+"\n"...)
-		}
-	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
 // expectIssuedUnder wants the leaf to verify under that signer's root and under no other's.
 func expectIssuedUnder(t *testing.T, roots map[string]*x509.Certificate, signer string, object *csr) *x509.Certificate {
 	t.Helper()

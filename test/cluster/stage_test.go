@@ -2,6 +2,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -262,4 +263,35 @@ func expectRefused(t *testing.T, err error, reason string) {
 	if s := status.Status(); s.Code != 403 || string(s.Reason) != reason {
 		t.Errorf("code %d, reason %q; want 403, %q", s.Code, s.Reason, reason)
 	}
+}
+
+// policyBeside is the stage's policy with more fields of spec, in a file; those that begin with "- " are requesters.
+func policyBeside(t *testing.T, fields ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(stage.signet.Policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	for _, field := range fields {
+		if strings.HasPrefix(field, "- ") {
+			text = bytes.Replace(text, []byte("\n  - self"), []byte("\n  "+field+"\n  - self"), 1)
+		} else {
+			text = append(text, "  "+field+"\n"...)
+		}
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// withPolicy has Signet served with these fields added to the policy's spec until the test ends.
+func withPolicy(t *testing.T, fields ...string) {
+	t.Helper()
+	before := stage.signet
+	other := *before
+	other.Policy = policyBeside(t, fields...)
+	stage.signet = &other
+	t.Cleanup(func() { stage.signet = before })
 }
