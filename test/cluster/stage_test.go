@@ -84,7 +84,7 @@ func setStage(dir string) (err error) {
 		return err
 	}
 	stage.istiod = lab.NewIstiodStandIn(stage.istiodUser.Client())
-	forger, err := stage.plane.CreateAccount(ctx, "bar", "forger", lab.ForgerRules(domain))
+	forger, err := stage.plane.CreateAccount(ctx, "bar", "forger", lab.ForgerRules(domain, "example.com"))
 	if err != nil {
 		return err
 	}

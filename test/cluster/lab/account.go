@@ -103,13 +103,17 @@ func IstiodRules(domain string) Rules {
 	}
 }
 
-// ForgerRules lets an account do everything to requests for signers of that domain that RBAC can grant, so that only admission is
-// left to stop it.
-func ForgerRules(domain string) Rules {
+// ForgerRules lets an account do everything to requests for signers of these domains that RBAC can grant, so that only admission
+// is left to stop it.
+func ForgerRules(domains ...string) Rules {
 	csr := "certificatesigningrequests"
+	var signers []string
+	for _, domain := range domains {
+		signers = append(signers, domain+"/*")
+	}
 	return Rules{
 		{APIGroups: []string{csrGroup}, Resources: []string{csr, csr + "/approval", csr + "/status"}, Verbs: []string{"*"}},
-		{APIGroups: []string{csrGroup}, Resources: []string{"signers"}, ResourceNames: []string{domain + "/*"}, Verbs: []string{"sign", "approve"}},
+		{APIGroups: []string{csrGroup}, Resources: []string{"signers"}, ResourceNames: signers, Verbs: []string{"sign", "approve"}},
 	}
 }
 
