@@ -109,6 +109,10 @@ class BoundedHandler {
 
   bool check_keys(std::size_t count) {
     const auto first = keys_.end() - static_cast<std::ptrdiff_t>(count);
+    if (limits_.relayed) {
+      keys_.erase(first, keys_.end());
+      return true;
+    }
     const std::string_view* repeated = nullptr;
     if (count <= kMaxPairwiseKeys) {
       for (auto key = first; key != keys_.end() && repeated == nullptr; ++key) {
@@ -143,6 +147,14 @@ class BoundedHandler {
   std::optional<std::size_t> offset_;
 };
 
+void replace_invalid_utf8(char* text, std::size_t size) {
+  for (std::size_t at = 0; at < size;) {
+    const std::size_t length = utf8_sequence_length({text, size}, at);
+    if (length == 0) text[at] = '?';
+    at += std::max<std::size_t>(length, 1);
+  }
+}
+
 }  // namespace
 
 struct JsonDocument::Impl {
@@ -161,12 +173,14 @@ tl::expected<JsonDocument, std::string> JsonDocument::parse(std::string_view tex
     return tl::unexpected(
         at_byte(limits.max_bytes, "the document is larger than " + std::to_string(limits.max_bytes) + " bytes"));
   }
-  if (const auto invalid = find_invalid_utf8(text)) return tl::unexpected(at_byte(*invalid, "not valid UTF-8"));
+  const auto invalid = find_invalid_utf8(text);
+  if (invalid && !limits.relayed) return tl::unexpected(at_byte(*invalid, "not valid UTF-8"));
 
   auto impl = std::make_unique<Impl>();
   impl->text = std::make_unique_for_overwrite<char[]>(text.size() + 1);
   std::memcpy(impl->text.get(), text.data(), text.size());
   impl->text[text.size()] = '\0';
+  if (invalid) replace_invalid_utf8(impl->text.get(), text.size());
 
   rapidjson::InsituStringStream stream(impl->text.get());
   BoundedHandler handler(impl->document, impl->text.get(), limits);

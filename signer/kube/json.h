@@ -23,6 +23,9 @@ struct JsonLimits {
   std::size_t max_depth = 64;
   // A value costs 16 bytes in memory (a member 32) while two bytes of text can hold one.
   std::size_t max_values = 1'000'000;
+  // For what an API server says: metadata.managedFields are its clients' words, byte for byte, and one object must not
+  // end a list of everybody's. Bytes that are no UTF-8 are then read as '?', and keys may repeat: the first is found.
+  bool relayed = false;
 };
 
 struct JsonMember;

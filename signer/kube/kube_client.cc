@@ -23,8 +23,9 @@ constexpr std::string_view kCsrPath = "/apis/certificates.k8s.io/v1/certificates
 constexpr std::size_t kPageObjects = 500;
 constexpr std::size_t kMaxPageBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxObjectBytes = std::size_t{12} << 20;
-constexpr JsonLimits kPageLimits{.max_bytes = kMaxPageBytes, .max_depth = kMaxApiServerDepth, .max_values = 4'000'000};
-constexpr JsonLimits kObjectLimits{.max_bytes = kMaxObjectBytes, .max_depth = kMaxApiServerDepth};
+constexpr JsonLimits kPageLimits{
+    .max_bytes = kMaxPageBytes, .max_depth = kMaxApiServerDepth, .max_values = 4'000'000, .relayed = true};
+constexpr JsonLimits kObjectLimits{.max_bytes = kMaxObjectBytes, .max_depth = kMaxApiServerDepth, .relayed = true};
 // How often a list starts anew because its pages expired before they were read.
 constexpr int kMaxListRestarts = 5;
 

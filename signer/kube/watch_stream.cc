@@ -54,7 +54,8 @@ bool WatchStream::feed(std::string_view bytes) {
 
 bool WatchStream::take_line(std::string_view line) {
   if (line.empty() || (handler_.wants_line && !handler_.wants_line(line))) return true;
-  const auto document = JsonDocument::parse(line, {.max_bytes = kMaxWatchLineBytes, .max_depth = kMaxApiServerDepth});
+  const auto document =
+      JsonDocument::parse(line, {.max_bytes = kMaxWatchLineBytes, .max_depth = kMaxApiServerDepth, .relayed = true});
   if (!document) return fail(bad_response("a line of the watch is not JSON we take: " + document.error()));
   const JsonView object = document->root().get("object");
   const std::string_view type = document->root().get("type").as_string().value_or("");

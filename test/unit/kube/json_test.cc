@@ -1,7 +1,6 @@
 #include "signer/kube/json.h"
 
 #include <catch2/catch.hpp>
-#include <limits>
 
 #include "signer/kube/json_writer.h"
 
@@ -18,6 +17,23 @@ TEST_CASE("An answer of the API server is read as deep as that server writes it"
   const JsonLimits limits{.max_depth = kMaxApiServerDepth};
   CHECK(JsonDocument::parse(std::string(10'000, '[') + std::string(10'000, ']'), limits));
   CHECK_FALSE(JsonDocument::parse(std::string(20'000, '[') + std::string(20'000, ']'), limits));
+}
+
+TEST_CASE("What clients wrote into an answer of the API server does not spoil the rest of it") {
+  const std::string relayed = GENERATE(values<std::string>({
+      "{\"f:\xff\":{}}",
+      "{\"f:\xff\":{},\"f:\xfe\":{}}",
+      R"({"f:a":1,"f:a":2})",
+  }));
+  CAPTURE(relayed);
+  const std::string text =
+      R"({"metadata":{"managedFields":)" + relayed + R"(,"name":"n"},"spec":{"expirationSeconds":600}})";
+  const auto document = JsonDocument::parse(text, {.relayed = true});
+  INFO((document ? "" : document.error()));
+  REQUIRE(document);
+  CHECK(document->root().at("metadata", "name").as_string() == "n");
+  CHECK(document->root().at("spec", "expirationSeconds").as_int64() == 600);
+  CHECK_FALSE(JsonDocument::parse(text));
 }
 
 TEST_CASE("JSON text that breaks a rule is refused with its byte and the rule") {
