@@ -281,15 +281,7 @@ tl::expected<LoadedPolicy, std::vector<PolicyProblem>> load_policy_with_warnings
                                                                                  std::string_view file) {
   const tl::expected<YamlNode, std::vector<YamlProblem>> root = parse_yaml(yaml, {.max_bytes = kMaxPolicyBytes});
   if (!root) {
-    std::vector<PolicyProblem> problems;
-    for (const YamlProblem& problem : root.error()) {
-      problems.push_back({.file = std::string(file),
-                          .line = problem.mark.line,
-                          .column = problem.mark.column,
-                          .message = problem.message,
-                          .rule = PolicyRule::kNotYaml});
-    }
-    return tl::unexpected(with_excerpts(std::move(problems), yaml));
+    return tl::unexpected(not_yaml(root.error(), file, yaml));
   }
   if (root->kind == YamlNode::Kind::kNull) {
     return tl::unexpected(

@@ -1,6 +1,7 @@
 #include "policy/policy_problem.h"
 
 #include <cstddef>
+#include <utility>
 
 namespace signet {
 namespace {
@@ -47,6 +48,19 @@ std::vector<PolicyProblem> with_excerpts(std::vector<PolicyProblem> problems, st
     }
   }
   return problems;
+}
+
+std::vector<PolicyProblem> not_yaml(const std::vector<YamlProblem>& problems, std::string_view file,
+                                    std::string_view text) {
+  std::vector<PolicyProblem> told;
+  for (const YamlProblem& problem : problems) {
+    told.push_back({.file = std::string(file),
+                    .line = problem.mark.line,
+                    .column = problem.mark.column,
+                    .message = problem.message,
+                    .rule = PolicyRule::kNotYaml});
+  }
+  return with_excerpts(std::move(told), text);
 }
 
 }  // namespace signet

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "policy/source_excerpt.h"
+#include "policy/yaml_document.h"
 
 namespace signet {
 
@@ -101,5 +102,9 @@ struct PolicyProblem {
 
 /// The problems, in the order of their places, each with its line of `text`.
 [[nodiscard]] std::vector<PolicyProblem> with_excerpts(std::vector<PolicyProblem> problems, std::string_view text);
+
+/// The same of what keeps `text` from being YAML that is read here.
+[[nodiscard]] std::vector<PolicyProblem> not_yaml(const std::vector<YamlProblem>& problems, std::string_view file,
+                                                  std::string_view text);
 
 }  // namespace signet
