@@ -21,18 +21,9 @@ import (
 	"signet/test/cluster/lab"
 )
 
-// certManagerSecrets are the CAs of the custom-CA task, by signer.
-var certManagerSecrets = map[string]string{
-	"foo": "foo-ca-selfsigned", "bar": "bar-ca-selfsigned", "istio-system": "istio-ca-selfsigned",
-}
-
 // installCertManager installs it until the test ends, with the issuers of the custom-CA task and their CAs.
 func installCertManager(t *testing.T) *lab.CertManager {
 	t.Helper()
-	project, err := lab.Project()
-	if err != nil {
-		t.Fatal(err)
-	}
 	manager, err := stage.plane.InstallCertManager(patient(t), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -52,12 +43,7 @@ func installCertManager(t *testing.T) *lab.CertManager {
 	if err := manager.Start(false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stage.plane.Kubectl(patient(t), t.TempDir(), "apply", "-f",
-		filepath.Join(project, "test", "testdata", "certmanager", "selfsigned-issuer.yaml")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stage.plane.Kubectl(patient(t), t.TempDir(), "wait", "--for=condition=Ready", "--timeout=15s",
-		"clusterissuers/foo", "clusterissuers/bar", "clusterissuers/istio-system"); err != nil {
+	if err := manager.MakeTaskIssuers(patient(t)); err != nil {
 		t.Fatal(err)
 	}
 	stopCertManager(t, manager)
@@ -89,7 +75,7 @@ func stopCertManager(t *testing.T, manager *lab.CertManager) {
 func certManagerRoots(t *testing.T) map[string]*x509.Certificate {
 	t.Helper()
 	roots := map[string]*x509.Certificate{}
-	for signer, name := range certManagerSecrets {
+	for signer, name := range lab.TaskSecrets {
 		secret, err := stage.plane.Admin().CoreV1().Secrets(lab.CertManagerNamespace).Get(patient(t), name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +141,7 @@ func signetInCertManagersPlace(t *testing.T, manager *lab.CertManager) {
 	roots := certManagerRoots(t)
 	var signers []string
 	rules := lab.SignetRules(allSigners...)
-	for signer, secret := range certManagerSecrets {
+	for signer, secret := range lab.TaskSecrets {
 		signers = append(signers, fmt.Sprintf("{name: %s, secretName: %s}", signer, secret))
 		rules = append(rules, lab.Rules{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}, ResourceNames: []string{secret}}}...)
 	}
@@ -320,7 +306,7 @@ func contraryToTheGrant(t *testing.T, manager *lab.CertManager) {
 
 	// cert-manager makes a new CA with a new key for foo, as it does at renewal.
 	secrets := stage.plane.Admin().CoreV1().Secrets(lab.CertManagerNamespace)
-	if err := secrets.Delete(patient(t), certManagerSecrets["foo"], metav1.DeleteOptions{}); err != nil {
+	if err := secrets.Delete(patient(t), lab.TaskSecrets["foo"], metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	runCertManager(t, manager, true)

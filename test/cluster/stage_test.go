@@ -42,29 +42,8 @@ var stage struct {
 	authorities map[string]*lab.Authority
 }
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "signet-cluster-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	code := 1
-	err = setStage(dir)
-	if err == nil {
-		code = m.Run()
-	}
-	if err = errors.Join(err, stage.plane.Stop()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if code != 0 {
-		fmt.Fprintln(os.Stderr, "logs are in", dir)
-	} else if err = os.RemoveAll(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	return code
+func TestMain(m *testing.M) {
+	os.Exit(lab.RunOnStage("signet-cluster-", setStage, m.Run, func() error { return stage.plane.Stop() }))
 }
 
 func setStage(dir string) (err error) {

@@ -111,17 +111,13 @@ func (s *story) serve() (err error) {
 }
 
 func (s *story) awaitAsked(ctx context.Context, wanted bool) error {
-	for {
+	return lab.Until(ctx, func() error {
 		asked, err := s.plane.IsAsked(ctx)
-		if err == nil && asked == wanted {
-			return nil
+		if err == nil && asked != wanted {
+			err = fmt.Errorf("the API server asks Signet: %v", asked)
 		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+		return err
+	})
 }
 
 // populate starts the task's pods, with certificates of their own from whoever signs now.

@@ -85,6 +85,24 @@ func (m *CertManager) Start(signing bool) (err error) {
 	return nil
 }
 
+// TaskSecrets are those of the CAs that Istio's custom-CA task has cert-manager make, by signer.
+var TaskSecrets = map[string]string{"foo": "foo-ca-selfsigned", "bar": "bar-ca-selfsigned", "istio-system": "istio-ca-selfsigned"}
+
+// MakeTaskIssuers applies the task's file as it stands and returns when its CA issuers are ready.
+func (m *CertManager) MakeTaskIssuers(ctx context.Context) error {
+	project, err := Project()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(project, "test", "testdata", "certmanager", "selfsigned-issuer.yaml")
+	if _, err := m.plane.Kubectl(ctx, m.dir, "apply", "-f", file); err != nil {
+		return err
+	}
+	_, err = m.plane.Kubectl(ctx, m.dir, "wait", "--for=condition=Ready", "--timeout=60s",
+		"clusterissuers/foo", "clusterissuers/bar", "clusterissuers/istio-system")
+	return err
+}
+
 // Process is the controllers', once started.
 func (m *CertManager) Process() *Process { return m.process }
 

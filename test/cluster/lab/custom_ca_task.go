@@ -29,9 +29,6 @@ type CustomCATask struct {
 
 const signerDomain = "clusterissuers.cert-manager.io"
 
-// The Secrets of the task's CAs, by signer.
-var taskSecrets = map[string]string{"foo": "foo-ca-selfsigned", "bar": "bar-ca-selfsigned", "istio-system": "istio-ca-selfsigned"}
-
 // SetUpCustomCATask keeps state and logs in dir.
 func (c *ControlPlane) SetUpCustomCATask(ctx context.Context, dir string) (*CustomCATask, error) {
 	t := &CustomCATask{plane: c, dir: dir}
@@ -39,11 +36,11 @@ func (c *ControlPlane) SetUpCustomCATask(ctx context.Context, dir string) (*Cust
 	if err != nil {
 		return nil, err
 	}
-	if err := t.makeIssuers(ctx, filepath.Join(project, "test", "testdata", "certmanager", "selfsigned-issuer.yaml")); err != nil {
+	if err := t.makeIssuers(ctx); err != nil {
 		return nil, err
 	}
 	var signers []string
-	for signer := range taskSecrets {
+	for signer := range TaskSecrets {
 		signers = append(signers, signerDomain+"/"+signer)
 	}
 	account, err := c.CreateAccount(ctx, "signet", "signet", SignetRules(signers...))
@@ -70,7 +67,7 @@ func (c *ControlPlane) SetUpCustomCATask(ctx context.Context, dir string) (*Cust
 }
 
 // makeIssuers has cert-manager make the CAs of the task, and stops it.
-func (t *CustomCATask) makeIssuers(ctx context.Context, file string) (err error) {
+func (t *CustomCATask) makeIssuers(ctx context.Context) (err error) {
 	dir := filepath.Join(t.dir, "cert-manager")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -82,15 +79,11 @@ func (t *CustomCATask) makeIssuers(ctx context.Context, file string) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, t.CertManager.Stop()) }()
-	if _, err := t.plane.Kubectl(ctx, dir, "apply", "-f", file); err != nil {
-		return err
-	}
-	if _, err := t.plane.Kubectl(ctx, dir, "wait", "--for=condition=Ready", "--timeout=60s",
-		"clusterissuers/foo", "clusterissuers/bar", "clusterissuers/istio-system"); err != nil {
+	if err := t.CertManager.MakeTaskIssuers(ctx); err != nil {
 		return err
 	}
 	t.Authorities = map[string]*Authority{}
-	for signer, name := range taskSecrets {
+	for signer, name := range TaskSecrets {
 		secret, err := t.plane.Admin().CoreV1().Secrets(CertManagerNamespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -131,7 +124,7 @@ func (t *CustomCATask) ApplyProxyConfigs(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for _, namespace := range []string{"foo", "bar"} {
-		if err := until(ctx, func() error {
+		if err := Until(ctx, func() error {
 			signer, err := t.Istio.InjectedSigner(ctx, PodOf(namespace, "httpbin"))
 			if err == nil && signer != namespace {
 				err = fmt.Errorf("pods of %s are told to ask signer %q", namespace, signer)

@@ -178,7 +178,7 @@ func (i *Istio) Launch(variables ...string) (*Process, error) {
 func (i *Istio) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return until(ctx, func() error {
+	return Until(ctx, func() error {
 		response, err := http.Get(fmt.Sprintf("http://localhost:%d/ready", i.ports.debug))
 		if err != nil {
 			return err

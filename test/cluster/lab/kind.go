@@ -49,7 +49,7 @@ func (c *Cluster) InstallKind(ctx context.Context, resource schema.GroupVersionR
 	}}, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	return until(ctx, func() error {
+	return Until(ctx, func() error {
 		_, err := client.Resource(resource).List(ctx, metav1.ListOptions{})
 		return err
 	})
@@ -61,7 +61,7 @@ func (c *Cluster) RemoveKind(ctx context.Context, resource schema.GroupVersionRe
 	if err := client.Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	return until(ctx, func() error {
+	return Until(ctx, func() error {
 		_, err := client.Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil

@@ -83,7 +83,7 @@ func (i *Istio) publishedRoot(ctx context.Context, namespace string) (string, er
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	var root string
-	err := until(ctx, func() error {
+	err := Until(ctx, func() error {
 		published, err := i.plane.Admin().CoreV1().ConfigMaps(namespace).Get(ctx, "istio-ca-root-cert", metav1.GetOptions{})
 		if err != nil {
 			return err

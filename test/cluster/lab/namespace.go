@@ -53,7 +53,7 @@ func (c *Cluster) DeleteNamespace(ctx context.Context, dir, name string) error {
 			return err
 		}
 	}
-	return until(ctx, func() error {
+	return Until(ctx, func() error {
 		namespace, err := namespaces.Get(ctx, name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil

@@ -132,8 +132,8 @@ func (p *Process) waitUntil(deadline time.Duration, ready func() error) error {
 	}
 }
 
-// until calls succeed until it does; when the context ends first, its last error is returned.
-func until(ctx context.Context, succeed func() error) error {
+// Until calls succeed until it does; when the context ends first, its last error is returned.
+func Until(ctx context.Context, succeed func() error) error {
 	for {
 		err := succeed()
 		if err == nil {
