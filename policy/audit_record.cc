@@ -1,22 +1,6 @@
 #include "policy/audit_record.h"
 
 namespace signet {
-namespace {
-
-std::string_view verdict_word(Decision::Verdict verdict) {
-  switch (verdict) {
-    case Decision::Verdict::kNotOurs:
-      return "not-ours";
-    case Decision::Verdict::kGranted:
-      return "granted";
-    case Decision::Verdict::kDenied:
-      return "denied";
-  }
-  return {};
-}
-
-}  // namespace
-
 std::string_view to_string(AuditRecord::Event event) {
   switch (event) {
     case AuditRecord::Event::kReview:
@@ -37,7 +21,7 @@ AuditRecord audit_record(AuditRecord::Event event, const SigningRequest& request
                          std::string_view policy_digest) {
   AuditRecord record;
   record.event = event;
-  record.decision = verdict_word(decision.verdict);
+  record.decision = to_string(decision.verdict);
   if (!decision.findings.empty()) {
     record.reason = to_string(decision.findings.front().reason);
     record.message = to_message(decision.findings);
@@ -48,7 +32,7 @@ AuditRecord audit_record(AuditRecord::Event event, const SigningRequest& request
   record.identity = decision.identity;
   record.tenant = decision.tenant;
   record.signer_requested = request.signer_name;
-  if (decision.verdict == Decision::Verdict::kGranted) {
+  if (!decision.denied() && decision.verdict != Decision::Verdict::kNotOurs) {
     record.signer_granted = request.signer_name;
   }
   record.rule = decision.rule;

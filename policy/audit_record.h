@@ -21,7 +21,9 @@ struct AuditRecord {
     kRefused,    ///< the signer wrote Failed
   };
   Event event = Event::kReview;
-  std::string decision;     ///< "granted", "denied", "not-ours"; reviews also "patched"
+  /// "granted", "denied", "not-ours", or "would-deny" of what passes only by the policy's modes; reviews also
+  /// "patched".
+  std::string decision;
   std::string reason;       ///< the first finding's code
   std::string message;      ///< all findings
   std::string request_uid;  ///< AdmissionReview request.uid

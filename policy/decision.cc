@@ -1,6 +1,7 @@
 #include "policy/decision.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace signet {
 
@@ -20,6 +21,8 @@ std::string_view to_string(Reason reason) {
       return "IdentityInvalid";
     case Reason::kNoTenant:
       return "NoTenant";
+    case Reason::kTenantSuspended:
+      return "TenantSuspended";
     case Reason::kSignerNotAllowed:
       return "SignerNotAllowed";
     case Reason::kKeyNotAllowed:
@@ -28,10 +31,16 @@ std::string_view to_string(Reason reason) {
       return "UsageNotAllowed";
     case Reason::kDurationTooLong:
       return "DurationTooLong";
+    case Reason::kDurationTooShort:
+      return "DurationTooShort";
     case Reason::kIssuerNotAllowed:
       return "IssuerNotAllowed";
     case Reason::kCertificateNotAllowed:
       return "CertificateNotAllowed";
+    case Reason::kVariableLocked:
+      return "VariableLocked";
+    case Reason::kNamespaceNotAllowed:
+      return "NamespaceNotAllowed";
   }
   return {};
 }
@@ -39,6 +48,48 @@ std::string_view to_string(Reason reason) {
 std::optional<Reason> reason_named(std::string_view code) {
   const auto* const found = std::ranges::find(kReasons, code, [](Reason reason) { return to_string(reason); });
   return found == kReasons.end() ? std::nullopt : std::optional(*found);
+}
+
+std::string_view to_string(Mode mode) {
+  switch (mode) {
+    case Mode::kEnforce:
+      return "enforce";
+    case Mode::kWarn:
+      return "warn";
+    case Mode::kAudit:
+      return "audit";
+  }
+  return {};
+}
+
+std::optional<Mode> mode_named(std::string_view name) {
+  const auto* const found = std::ranges::find(kModes, name, [](Mode mode) { return to_string(mode); });
+  return found == kModes.end() ? std::nullopt : std::optional(*found);
+}
+
+bool can_be_relaxed(Reason reason) {
+  switch (reason) {
+    case Reason::kRequestMalformed:
+    case Reason::kCaRequested:
+    case Reason::kTenantSuspended:
+    case Reason::kIssuerNotAllowed:
+    case Reason::kCertificateNotAllowed:
+    case Reason::kNamespaceNotAllowed:
+      return false;
+    case Reason::kRequesterNotAllowed:
+    case Reason::kExtensionNotAllowed:
+    case Reason::kSubjectAltNameNotAllowed:
+    case Reason::kIdentityInvalid:
+    case Reason::kNoTenant:
+    case Reason::kSignerNotAllowed:
+    case Reason::kKeyNotAllowed:
+    case Reason::kUsageNotAllowed:
+    case Reason::kDurationTooLong:
+    case Reason::kDurationTooShort:
+    case Reason::kVariableLocked:
+      return true;
+  }
+  return false;
 }
 
 std::string to_line(const Finding& finding) {
@@ -54,6 +105,31 @@ std::string to_message(const std::vector<Finding>& findings) {
     message += to_line(finding);
   }
   return message;
+}
+
+std::string_view to_string(Decision::Verdict verdict) {
+  switch (verdict) {
+    case Decision::Verdict::kNotOurs:
+      return "not-ours";
+    case Decision::Verdict::kGranted:
+      return "granted";
+    case Decision::Verdict::kTolerated:
+      return "would-deny";
+    case Decision::Verdict::kDenied:
+      return "denied";
+  }
+  return {};
+}
+
+bool refuses(const std::vector<Finding>& findings) {
+  return std::ranges::any_of(findings, [](const Finding& finding) { return finding.mode == Mode::kEnforce; });
+}
+
+std::vector<Finding> of_mode(const std::vector<Finding>& findings, Mode mode) {
+  std::vector<Finding> some;
+  std::ranges::copy_if(findings, std::back_inserter(some),
+                       [mode](const Finding& finding) { return finding.mode == mode; });
+  return some;
 }
 
 }  // namespace signet

@@ -8,6 +8,7 @@
 
 #include "policy/duration.h"
 #include "policy/quoting.h"
+#include "policy/workload_signers.h"
 
 namespace signet {
 namespace {
@@ -32,10 +33,18 @@ class Describer {
         trace_(trace),
         tenant_(trace.tenant),
         for_operator_(audience == Audience::kOperator),
-        signer_(policy.signer_in_domain(request.signer_name).value_or("")) {}
+        signer_(policy.signer_in_domain(request.signer_name).value_or("")) {
+    if (facts_.names.size() == 1 && facts_.names.front().type == SubjectAltName::Type::kUri) {
+      if (const auto id = SpiffeId::parse(facts_.names.front().value)) {
+        ns_ = id->ns();
+        service_account_ = id->service_account();
+      }
+    }
+  }
 
   ExplainedCheck describe(Reason check) const {
-    ExplainedCheck told{.check = check, .asked = asked(check), .allowed = {}, .rule = {}, .findings = {}};
+    ExplainedCheck told{
+        .check = check, .asked = asked(check), .allowed = {}, .rule = {}, .findings = {}, .mode = Mode::kEnforce};
     if (trace_.made.contains(check)) {
       told.outcome = ExplainedCheck::Outcome::kPassed;
       told.allowed = allowed(check);
@@ -63,9 +72,11 @@ class Describer {
       case Reason::kSubjectAltNameNotAllowed:
         return asked_names();
       case Reason::kIdentityInvalid:
-        return is_service() ? "DNS names, no SPIFFE ID" : asked_names();
+        return is_service() ? "names of a service, no SPIFFE ID" : asked_names();
       case Reason::kNoTenant:
         return asked_namespace();
+      case Reason::kTenantSuspended:
+        return tenant_ == nullptr ? "no tenant that could be told" : "tenant " + in_quotes(tenant_->name);
       case Reason::kSignerNotAllowed:
         return in_quotes(signer_);
       case Reason::kKeyNotAllowed:
@@ -73,9 +84,12 @@ class Describer {
       case Reason::kUsageNotAllowed:
         return asked_usages();
       case Reason::kDurationTooLong:
+      case Reason::kDurationTooShort:
         return asked_duration();
       case Reason::kIssuerNotAllowed:
       case Reason::kCertificateNotAllowed:
+      case Reason::kVariableLocked:
+      case Reason::kNamespaceNotAllowed:
         break;
     }
     return {};
@@ -92,22 +106,29 @@ class Describer {
       case Reason::kCaRequested:
         return "certificates of workloads and services";
       case Reason::kSubjectAltNameNotAllowed:
-        return is_service() ? allowed_dns_names() : "exactly one SPIFFE URI and no other name, or DNS names only";
+        return is_service() ? allowed_service_names()
+                            : "exactly one SPIFFE URI and no other name, or DNS names and IP addresses only";
       case Reason::kIdentityInvalid:
         return "spiffe://<trust domain>/ns/<namespace>/sa/<service account>; trust domains are " +
                joined(model_.trust_domains);
       case Reason::kNoTenant:
         return allowed_namespaces();
+      case Reason::kTenantSuspended:
+        return "tenants that are not suspended";
       case Reason::kSignerNotAllowed:
         return allowed_signers();
       case Reason::kKeyNotAllowed:
-        return tenant_ == nullptr ? "key types that a policy can allow" : joined(tenant_->certificate.keys, key_text);
+        return tenant_ == nullptr ? "key types that a policy can allow" : or_none(joined(limits().keys(), key_text));
       case Reason::kUsageNotAllowed:
-        return joined(tenant_->certificate.usages, usage_text) + "; each once, at least one";
+        return or_none(joined(limits().usages(), usage_text)) + "; each once, at least one";
       case Reason::kDurationTooLong:
-        return to_string(kMinDuration) + " to " + to_string(tenant_->certificate.max_duration);
+        return to_string(limits().max_duration()) + " at most";
+      case Reason::kDurationTooShort:
+        return to_string(limits().min_duration()) + " at least";
       case Reason::kIssuerNotAllowed:
       case Reason::kCertificateNotAllowed:
+      case Reason::kVariableLocked:
+      case Reason::kNamespaceNotAllowed:
         break;
     }
     return {};
@@ -119,28 +140,38 @@ class Describer {
       case Reason::kRequesterNotAllowed:
         return requester_rule(tenant);
       case Reason::kSubjectAltNameNotAllowed:
-        return is_service() ? tenant + ".dnsNames" : "";
+        return is_service() ? tenant + ".dnsNames, " + tenant + ".services" : "";
       case Reason::kIdentityInvalid:
         return "trustDomains";
       case Reason::kNoTenant:
-        return tenant + ".namespaces";
+        return tenant_ != nullptr && !tenant_->namespace_selector
+                   ? tenant + ".namespaces"
+                   : tenant + ".namespaces, " + tenant + ".namespaceSelector";
+      case Reason::kTenantSuspended:
+        return tenant + ".suspended";
       case Reason::kSignerNotAllowed:
-        return tenant + ".signers";
+        return tenant_ == nullptr ? tenant + ".signers" : signers_rule(*tenant_, ns_, service_account_);
       case Reason::kKeyNotAllowed:
-        return tenant_ == nullptr ? "" : tenant + ".certificate.keys";
+        return tenant_ == nullptr ? "" : limits().keys_rule();
       case Reason::kUsageNotAllowed:
-        return tenant + ".certificate.usages";
+        return limits().usages_rule();
       case Reason::kDurationTooLong:
-        return tenant + ".certificate.maxDuration";
+        return limits().max_duration_rule();
+      case Reason::kDurationTooShort:
+        return limits().min_duration_rule();
       case Reason::kRequestMalformed:
       case Reason::kExtensionNotAllowed:
       case Reason::kCaRequested:
       case Reason::kIssuerNotAllowed:
       case Reason::kCertificateNotAllowed:
+      case Reason::kVariableLocked:
+      case Reason::kNamespaceNotAllowed:
         break;
     }
     return {};
   }
+
+  [[nodiscard]] LimitsInForce limits() const { return {*tenant_, trace_.signer}; }
 
   // --- what was asked
 
@@ -165,10 +196,9 @@ class Describer {
 
   [[nodiscard]] std::string asked_namespace() const {
     if (is_service()) {
-      return "DNS names, which are the signer's tenant's";
+      return "names of a service, which are the signer's tenant's";
     }
-    const std::optional<std::string> ns = asked_for_namespace();
-    return ns ? "namespace " + in_quotes(*ns) : "no namespace that could be read";
+    return ns_.empty() ? "no namespace that could be read" : "namespace " + in_quotes(ns_);
   }
 
   [[nodiscard]] std::string asked_usages() const {
@@ -190,55 +220,97 @@ class Describer {
 
   [[nodiscard]] std::string allowed_requesters() const {
     std::string told;
+    const auto add = [&told](const std::vector<std::string>& names) {
+      if (!names.empty()) {
+        told += (told.empty() ? "" : ", ") + joined(names, in_quotes);
+      }
+    };
     if (for_operator_) {
-      told = joined(model_.requesters, in_quotes);
-    } else if (trace_.requester != nullptr && contains(model_.requesters, *trace_.requester)) {
+      add(model_.requesters);
+      add(model_.requester_groups);
+    } else if (is_listed_for_all()) {
       told = in_quotes(*trace_.requester);
     } else {
       told = "those listed for all tenants";
     }
-    if (tenant_ != nullptr && !tenant_->requesters.empty()) {
-      told += ", " + joined(tenant_->requesters, in_quotes);
+    if (tenant_ != nullptr) {
+      add(tenant_->requesters);
+      add(tenant_->requester_groups);
+      if (is_service() && !tenant_->services.empty()) {
+        told += "; of the names of a service, whom it lists";
+      }
     }
     return told;
+  }
+
+  [[nodiscard]] bool is_listed_for_all() const {
+    return trace_.requester != nullptr &&
+           (contains(model_.requesters, *trace_.requester) || contains(model_.requester_groups, *trace_.requester));
   }
 
   [[nodiscard]] std::string requester_rule(const std::string& tenant) const {
     if (trace_.requester == nullptr) {
       return tenant_ == nullptr ? "requesters" : "requesters, " + tenant + ".requesters";
     }
-    return contains(model_.requesters, *trace_.requester) ? "requesters" : tenant + ".requesters";
+    if (is_listed_for_all()) {
+      return contains(model_.requesters, *trace_.requester) ? "requesters" : "requesterGroups";
+    }
+    if (tenant_ != nullptr && contains(tenant_->requesters, *trace_.requester)) {
+      return tenant + ".requesters";
+    }
+    const bool by_group = tenant_ != nullptr && contains(tenant_->requester_groups, *trace_.requester);
+    return tenant + (by_group ? ".requesterGroups" : ".services[].requesters");
   }
 
-  [[nodiscard]] std::string allowed_dns_names() const {
+  static std::vector<std::string> service_names(const Tenant& tenant) {
+    std::vector<std::string> names = tenant.dns_names;
+    for (const PolicyModel::Service& service : tenant.services) {
+      names.insert(names.end(), service.dns_names.begin(), service.dns_names.end());
+      names.insert(names.end(), service.ip_addresses.begin(), service.ip_addresses.end());
+    }
+    return names;
+  }
+
+  static std::string namespaces_text(const Tenant& tenant) {
+    std::string told =
+        joined(tenant.namespaces, [](const NamePattern& pattern) { return in_quotes(pattern.written()); });
+    if (tenant.namespace_selector) {
+      told += std::string(told.empty() ? "" : " and ") + "those that its namespaceSelector selects";
+    }
+    return or_none(told);
+  }
+
+  [[nodiscard]] std::string allowed_service_names() const {
     if (tenant_ != nullptr) {
-      return quoted(tenant_->dns_names);
+      return quoted(service_names(*tenant_));
     }
     if (!for_operator_) {
       return "the names that this signer's tenant lists";
     }
     return each_tenant([&](const Tenant& tenant) { return contains(tenant.signers, signer_); },
-                       [](const Tenant& tenant) { return tenant.name + ": " + quoted(tenant.dns_names); });
+                       [](const Tenant& tenant) { return tenant.name + ": " + quoted(service_names(tenant)); });
   }
 
   [[nodiscard]] std::string allowed_namespaces() const {
     if (tenant_ != nullptr) {
-      return quoted(tenant_->namespaces);
+      return namespaces_text(*tenant_);
     }
     if (!for_operator_) {
       return "a tenant's namespace";
     }
     return each_tenant([](const Tenant&) { return true; },
-                       [](const Tenant& tenant) { return tenant.name + ": " + quoted(tenant.namespaces); });
+                       [](const Tenant& tenant) { return tenant.name + ": " + namespaces_text(tenant); });
   }
 
   [[nodiscard]] std::string allowed_signers() const {
-    std::string told = tenant_ == nullptr ? "a tenant's signer" : quoted(tenant_->signers);
+    std::string told =
+        tenant_ == nullptr ? "a tenant's signer" : quoted(signers_of_account(*tenant_, ns_, service_account_));
     if (!model_.routed_signer.empty() && signer_ == model_.routed_signer) {
-      told += "; " + in_quotes(signer_) + " is the routed signer, which /mutate replaces by the tenant's first";
-    } else if (for_operator_ && (tenant_ == nullptr || !contains(tenant_->signers, signer_))) {
+      told += "; " + in_quotes(signer_) + " is the routed signer, which /mutate replaces by the first of them";
+    } else if (for_operator_ && (tenant_ == nullptr || !contains(signers_of_tenant(*tenant_), signer_))) {
       told += "; " + in_quotes(signer_) + " is a signer of " +
-              each_tenant([&](const Tenant& tenant) { return contains(tenant.signers, signer_); }, &Tenant::name);
+              each_tenant([&](const Tenant& tenant) { return contains(signers_of_tenant(tenant), signer_); },
+                          &Tenant::name);
     }
     return told;
   }
@@ -258,16 +330,8 @@ class Describer {
 
   [[nodiscard]] bool is_service() const {
     return !facts_.names.empty() && std::ranges::all_of(facts_.names, [](const SubjectAltName& name) {
-      return name.type == SubjectAltName::Type::kDns;
+      return name.type == SubjectAltName::Type::kDns || name.type == SubjectAltName::Type::kIp;
     });
-  }
-
-  [[nodiscard]] std::optional<std::string> asked_for_namespace() const {
-    if (facts_.names.size() != 1) {
-      return std::nullopt;
-    }
-    const auto id = SpiffeId::parse(facts_.names.front().value);
-    return id ? std::optional<std::string>(id->ns()) : std::nullopt;
   }
 
   static std::string_view key_text(KeyType type) { return to_string(type); }
@@ -282,6 +346,9 @@ class Describer {
   const Tenant* tenant_;
   bool for_operator_;
   std::string_view signer_;
+  // Of the identity that was asked for; empty where it names none.
+  std::string ns_;
+  std::string service_account_;
 };
 
 }  // namespace
@@ -302,6 +369,8 @@ std::string_view check_name(Reason check) {
       return "identity";
     case Reason::kNoTenant:
       return "tenant";
+    case Reason::kTenantSuspended:
+      return "suspension";
     case Reason::kSignerNotAllowed:
       return "signer";
     case Reason::kKeyNotAllowed:
@@ -309,11 +378,17 @@ std::string_view check_name(Reason check) {
     case Reason::kUsageNotAllowed:
       return "usages";
     case Reason::kDurationTooLong:
-      return "lifetime";
+      return "longest";
+    case Reason::kDurationTooShort:
+      return "shortest";
     case Reason::kIssuerNotAllowed:
       return "issuer";
     case Reason::kCertificateNotAllowed:
       return "certificate";
+    case Reason::kVariableLocked:
+      return "variable";
+    case Reason::kNamespaceNotAllowed:
+      return "namespace";
   }
   return {};
 }
@@ -330,22 +405,24 @@ std::string_view to_string(ExplainedCheck::Outcome outcome) {
   return {};
 }
 
-Explanation explain(const Policy& policy, const SigningRequest& request, Audience audience) {
+Explanation explain(const Policy& policy, const SigningRequest& request, const NamespaceLabels& namespaces,
+                    Audience audience) {
   EvaluationTrace trace;
-  Explanation explanation{.decision = policy.evaluate(request, &trace), .checks = {}};
+  Explanation explanation{.decision = policy.evaluate(request, namespaces, &trace), .checks = {}};
   if (explanation.decision.verdict == Decision::Verdict::kNotOurs) {
     return explanation;
   }
   const Describer describer(policy, request, trace, audience);
   for (const Reason check : kReasons) {
-    if (check == Reason::kIssuerNotAllowed) {
-      break;  // that and the last are of what is written into the status, not of a request
+    if (!is_of_requests(check)) {
+      break;
     }
     ExplainedCheck told = describer.describe(check);
     for (const Finding& finding : explanation.decision.findings) {
       if (finding.reason == check) {
         told.outcome = ExplainedCheck::Outcome::kFailed;
         told.findings.push_back(finding.message);
+        told.mode = finding.mode;
       }
     }
     explanation.checks.push_back(std::move(told));

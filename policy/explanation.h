@@ -22,6 +22,7 @@ struct ExplainedCheck {
   std::string allowed;                ///< empty where it was not made
   std::string rule;                   ///< the fields of the policy that say so; empty: true under every policy
   std::vector<std::string> findings;  ///< why it failed
+  Mode mode = Mode::kEnforce;         ///< of them
 };
 
 /// What a check is called in an explanation: "signer", where its reason is SignerNotAllowed.
@@ -35,6 +36,7 @@ struct Explanation {
 
 /// Judges `request` and tells how. To a tenant no name of another tenant is told, nor its namespaces, signers, DNS
 /// names and requesters, beyond those that the request itself names.
-[[nodiscard]] Explanation explain(const Policy& policy, const SigningRequest& request, Audience audience);
+[[nodiscard]] Explanation explain(const Policy& policy, const SigningRequest& request,
+                                  const NamespaceLabels& namespaces, Audience audience);
 
 }  // namespace signet

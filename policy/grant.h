@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "policy/issuance_quota.h"
 #include "policy/signing_request.h"
 
 namespace signet {
@@ -21,11 +23,12 @@ class Grant {
     std::string tenant;
     std::string spki;  ///< DER of the SubjectPublicKeyInfo
     KeyType key_type = KeyType::kEcdsaP256;
-    std::vector<SubjectAltName> names;  ///< one URI, or DNS names
+    std::vector<SubjectAltName> names;  ///< one URI, or DNS names and IP addresses
     std::vector<Usage> usages;
     std::chrono::seconds lifetime{0};  ///< from the moment of issuing; backdating is on top
     /// Whether the root is the last of the published chain: who named no signer learns from it alone whom to trust.
     bool chain_ends_in_root = false;
+    std::optional<IssuanceQuota> quota = {};  ///< of the tenant
   };
 
   Grant(Grant&&) noexcept = default;

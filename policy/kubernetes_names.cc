@@ -16,6 +16,14 @@ bool is_label_of_any_length(std::string_view name) {
          std::ranges::all_of(name, [](char c) { return is_lower_alphanumeric(c) || c == '-'; });
 }
 
+bool is_alphanumeric(char c) { return is_lower_alphanumeric(c) || (c >= 'A' && c <= 'Z'); }
+
+bool is_qualified_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxLabelBytes && is_alphanumeric(name.front()) &&
+         is_alphanumeric(name.back()) &&
+         std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
+}
+
 }  // namespace
 
 bool is_dns_label(std::string_view name) { return name.size() <= kMaxLabelBytes && is_label_of_any_length(name); }
@@ -34,6 +42,15 @@ bool is_dns_subdomain(std::string_view name) {
     }
     name.remove_prefix(dot + 1);
   }
+}
+
+bool is_label_value(std::string_view value) { return value.empty() || is_qualified_name(value); }
+
+bool is_label_key(std::string_view key) {
+  const std::size_t slash = key.find('/');
+  return slash == std::string_view::npos
+             ? is_qualified_name(key)
+             : is_dns_subdomain(key.substr(0, slash)) && is_qualified_name(key.substr(slash + 1));
 }
 
 }  // namespace signet

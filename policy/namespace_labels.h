@@ -16,8 +16,6 @@ using Labels = std::map<std::string, std::string, std::less<>>;
 class NamespaceLabels {
  public:
   NamespaceLabels() = default;
-  NamespaceLabels(const NamespaceLabels&) = delete;
-  NamespaceLabels& operator=(const NamespaceLabels&) = delete;
   virtual ~NamespaceLabels() = default;
 
   /// The labels of namespace `ns` as they are now; null where they are not known, because there is no such namespace or

@@ -1,66 +1,22 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "policy/certificate_limits.h"
 #include "policy/decision.h"
+#include "policy/namespace_labels.h"
+#include "policy/policy_model.h"
+#include "policy/service_names.h"
 #include "policy/signing_request.h"
 #include "policy/spiffe_id.h"
+#include "policy/tenancy.h"
 
 namespace signet {
-
-/// The lifetime that cert-manager gives a certificate for which nobody asked one.
-inline constexpr std::chrono::seconds kForeignDefaultDuration = std::chrono::hours(90 * 24);
-
-/// The shortest lifetime that the Kubernetes API lets anybody ask for (spec.expirationSeconds >= 600).
-inline constexpr std::chrono::seconds kMinDuration = std::chrono::minutes(10);
-
-/// What a certificate may be.
-struct CertificateLimits {
-  std::vector<KeyType> keys;
-  std::vector<Usage> usages;
-  std::chrono::seconds max_duration{0};
-};
-
-/// The policy file as data, checked and with defaults filled in. Each tenant's `certificate` is complete.
-struct PolicyModel {
-  struct Tenant {
-    std::string name;
-    std::vector<std::string> namespaces;
-    std::vector<std::string> signers;  ///< without the domain; the first is the tenant's default
-    std::vector<std::string> dns_names;
-    std::vector<std::string> requesters;  ///< beside those for all
-    CertificateLimits certificate;
-  };
-  struct Signer {
-    std::string name;
-    std::string secret_name;
-  };
-  enum class OtherSigners { kDeny, kPass };
-  enum class CertificateRequests { kDeny, kEvaluate };
-
-  std::string name;
-  std::vector<std::string> trust_domains;
-  std::string signer_domain;
-  std::string default_signer;  ///< empty: none
-  std::string root_namespace;
-  std::string routed_signer;  ///< empty: none
-  OtherSigners other_signers = OtherSigners::kDeny;
-  /// cert-manager's own requests for signers that tenants have: refused, or judged like any other.
-  CertificateRequests certificate_requests = CertificateRequests::kDeny;
-  std::vector<std::string> requesters;
-  std::vector<std::string> issuers;  ///< user names that sign in our place; empty: we sign
-  std::vector<Signer> signers;       ///< those with something said of them beyond their name
-  CertificateLimits certificate;
-  std::vector<Tenant> tenants;
-};
 
 /// A set of checks, each named by the reason that it fails with.
 class CheckSet {
@@ -80,7 +36,8 @@ struct EvaluationTrace {
   /// reached, or do not apply to such a request.
   CheckSet made;
   const PolicyModel::Tenant* tenant = nullptr;  ///< whose limits the request was held to; null: nobody's
-  const std::string* requester = nullptr;       ///< the listed requester that the request was made as; null: none
+  const PolicyModel::Signer* signer = nullptr;  ///< what is said of the signer that was asked for; null: nothing
+  const std::string* requester = nullptr;       ///< the listed user or group that the request was made as; null: none
 };
 
 /// Rules, ready to be asked. Immutable and safe to share between threads.
@@ -91,7 +48,8 @@ class Policy {
 
   /// Judges one request: the same answer for the same arguments, always. Whoever wants to explain the answer passes a
   /// new `trace`, which has no influence on it.
-  [[nodiscard]] Decision evaluate(const SigningRequest& request, EvaluationTrace* trace = nullptr) const;
+  [[nodiscard]] Decision evaluate(const SigningRequest& request, const NamespaceLabels& namespaces,
+                                  EvaluationTrace* trace = nullptr) const;
 
   /// The signer's name without our domain, or nothing if `signer_name` is not in our domain.
   [[nodiscard]] std::optional<std::string_view> signer_in_domain(std::string_view signer_name) const;
@@ -103,11 +61,11 @@ class Policy {
 
   /// What a mutation of a request at CREATE should set.
   struct Adjustment {
-    std::optional<std::string> signer_name;          ///< the routed signer replaced by the tenant's first
-    std::optional<std::int64_t> expiration_seconds;  ///< absent or too long: the tenant's maximum
+    std::optional<std::string> signer_name;  ///< the routed signer replaced by the first that the workload may use
+    std::optional<std::int64_t> expiration_seconds;  ///< absent: the maximum; out of bounds: the nearest in them
   };
   /// Never an answer to whether the request is allowed; nothing for one whose tenant cannot be told.
-  [[nodiscard]] Adjustment adjust(const SigningRequest& request) const;
+  [[nodiscard]] Adjustment adjust(const SigningRequest& request, const NamespaceLabels& namespaces) const;
 
   /// Whether `username` may write certificates and Failed conditions for our signers. `self` is who we are at the API
   /// server (empty when unknown): the issuer unless the policy names others.
@@ -115,11 +73,23 @@ class Policy {
   /// Whether the policy leaves the signing to somebody else.
   [[nodiscard]] bool issuers_are_foreign() const { return !model_.issuers.empty(); }
 
-  /// The tenant that namespace `ns` belongs to, or null.
-  [[nodiscard]] const PolicyModel::Tenant* tenant_of_namespace(std::string_view ns) const;
+  /// The tenant that namespace `ns` belongs to; null where it is nobody's, or where it cannot be told whose it is.
+  [[nodiscard]] const PolicyModel::Tenant* tenant_of_namespace(std::string_view ns,
+                                                               const NamespaceLabels& namespaces) const;
+  [[nodiscard]] const Tenancy& tenancy() const { return tenancy_; }
+
+  /// What a finding of this reason leads to: the strictest of what `tenant` says, whose request or namespace it is
+  /// (null: nobody's), and what the tenants say whose signer `signer` is (without the domain; empty: none is asked
+  /// for). So no tenant's mode opens another's signer.
+  [[nodiscard]] Mode mode_of(Reason reason, const PolicyModel::Tenant* tenant, std::string_view signer) const;
+
+  /// Null where there is none.
+  [[nodiscard]] const PolicyModel::Tenant* tenant_named(std::string_view name) const;
 
   /// Every signer that a tenant has, sorted, each once, without the domain.
   [[nodiscard]] const std::vector<std::string>& signers() const { return signers_; }
+  /// What spec.signers says of `signer`, or null.
+  [[nodiscard]] const PolicyModel::Signer* described_signer(std::string_view signer) const;
   /// The Secret with the CA of `signer`: what spec.signers says, else "<signer>-ca".
   [[nodiscard]] std::string secret_name(std::string_view signer) const;
 
@@ -127,30 +97,41 @@ class Policy {
   [[nodiscard]] const std::string& digest() const { return digest_; }
 
  private:
-  struct StringHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-  };
-  template <typename Value>
-  using ByName = std::unordered_map<std::string, Value, StringHash, std::equal_to<>>;
-
   /// Whose request it is, as far as it can be told, and the identity or names that told it.
   struct Subject {
     const PolicyModel::Tenant* tenant = nullptr;
     std::optional<SpiffeId> id;
+    std::vector<const PolicyModel::Service*> services;  ///< of the names that only some may ask for
+    bool names_of_all_requesters = false;               ///< whether there is a name that whoever may ask can ask for
     std::vector<Finding> findings;
     CheckSet made;
   };
-  [[nodiscard]] Subject subject_of(const Pkcs10Facts& facts, std::string_view signer) const;
-  [[nodiscard]] const PolicyModel::Tenant* tenant_of_dns_name(std::string_view dns_name, std::string_view signer) const;
-  /// The entry of a list of requesters that lets the requester ask, or null.
+  [[nodiscard]] Tenancy::Owner owner_of_namespace(std::string_view ns, const NamespaceLabels& namespaces) const;
+  [[nodiscard]] std::string no_tenant(std::string_view ns, Tenancy::Owner::Kind kind) const;
+  [[nodiscard]] Subject subject_of(const Pkcs10Facts& facts, std::string_view signer,
+                                   const NamespaceLabels& namespaces) const;
+  void find_workload(const std::string& uri, const NamespaceLabels& namespaces, Subject& subject) const;
+  void find_service(const std::vector<SubjectAltName>& names, std::string_view signer, Subject& subject) const;
+  /// The entry of a list of requesters that lets the requester ask, `self` last of all; or null.
   [[nodiscard]] const std::string* listed_requester(const SigningRequest& request, const Subject& subject) const;
+  [[nodiscard]] Signing signing_of(const SigningRequest& request) const;
+
+  void check_requester(const SigningRequest& request, const Subject& subject, EvaluationTrace& told,
+                       Decision& decision) const;
+  void check_signer(std::string_view signer, const Subject& subject, EvaluationTrace& told, Decision& decision) const;
+  std::chrono::seconds check_limits(const SigningRequest& request, std::string_view signer,
+                                    const PolicyModel::Tenant* tenant, EvaluationTrace& told, Decision& decision) const;
+  /// Gives each finding its mode, and the decision its verdict.
+  void decide(const PolicyModel::Tenant* tenant, std::string_view signer, bool can_be_let_pass,
+              Decision& decision) const;
 
   PolicyModel model_;
   std::string digest_;
   std::vector<std::string> signers_;
-  ByName<std::size_t> tenant_by_namespace_;
-  ByName<std::size_t> tenant_by_dns_name_;
+  ByName<std::size_t> described_signers_;               ///< index into model_.signers
+  ByName<std::vector<std::size_t>> tenants_by_signer_;  ///< indices into model_.tenants
+  Tenancy tenancy_;
+  ServiceNames service_names_;
 };
 
 }  // namespace signet

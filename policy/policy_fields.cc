@@ -1,8 +1,11 @@
 #include "policy/policy_fields.h"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 #include <unordered_map>
 
+#include "policy/kubernetes_names.h"
 #include "policy/near_name.h"
 #include "policy/quoting.h"
 
@@ -143,6 +146,63 @@ std::vector<std::string> PolicyFields::names(const PolicyField& at, const Check&
     names.push_back(std::move(name));
   });
   return names;
+}
+
+std::optional<std::int64_t> PolicyFields::number(const PolicyField& at, std::int64_t least, std::int64_t most) {
+  if (at.node == nullptr) {
+    return std::nullopt;
+  }
+  const std::string& text = at.node->scalar;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  // YAML readers differ on a leading zero, and on quotes.
+  const bool plain = at.node->kind == YamlNode::Kind::kScalar && at.node->ambiguous && error == std::errc() &&
+                     end == text.data() + text.size() && std::to_string(value) == text;
+  if (!plain || value < least || value > most) {
+    problem(plain ? PolicyRule::kInvalidValue : PolicyRule::kWrongType, at,
+            "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most),
+            plain ? "" : std::string(kind_of(*at.node)));
+    return std::nullopt;
+  }
+  return value;
+}
+
+bool PolicyFields::flag(const PolicyField& at) {
+  if (at.node == nullptr) {
+    return false;
+  }
+  const bool plain = at.node->kind == YamlNode::Kind::kScalar && at.node->ambiguous;
+  if (!plain || (at.node->scalar != "true" && at.node->scalar != "false")) {
+    problem(PolicyRule::kWrongType, at, "must be true or false");
+  }
+  return plain && at.node->scalar == "true";
+}
+
+std::vector<std::pair<std::string, std::string>> PolicyFields::labels(const PolicyField& at) {
+  std::vector<std::pair<std::string, std::string>> labels;
+  if (at.node == nullptr) {
+    return labels;
+  }
+  if (at.node->kind != YamlNode::Kind::kMap) {
+    problem(PolicyRule::kWrongType, at, "must be a map", std::string(kind_of(*at.node)));
+    return labels;
+  }
+  if (at.node->entries.empty()) {
+    problem(PolicyRule::kInvalidValue, at, "must not be empty");
+  }
+  for (const auto& [key, value] : at.node->entries) {
+    if (!is_label_key(key.scalar)) {
+      problem(PolicyRule::kInvalidValue, {&key, at.path}, in_quotes(key.scalar) + " is not a label's key");
+    } else if (const auto read = text({&value, at.path + "." + key.scalar})) {
+      if (is_label_value(*read)) {
+        labels.emplace_back(key.scalar, *read);
+      } else {
+        problem(PolicyRule::kInvalidValue, {&value, at.path + "." + key.scalar},
+                in_quotes(*read) + " is not a label's value");
+      }
+    }
+  }
+  return labels;
 }
 
 void PolicyFields::each_item(const PolicyField& at, const std::function<void(const PolicyField&)>& use) {

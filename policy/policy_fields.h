@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policy/policy_language.h"
@@ -46,6 +48,12 @@ class PolicyFields {
   /// A list of them, none twice.
   [[nodiscard]] std::vector<std::string> names(const PolicyField& at, const Check& valid, std::string_view what,
                                                std::span<const std::string_view> known = {});
+  /// A whole number without sign, from `least` to `most`.
+  [[nodiscard]] std::optional<std::int64_t> number(const PolicyField& at, std::int64_t least, std::int64_t most);
+  /// `true` or `false`; false where it is absent or wrong.
+  [[nodiscard]] bool flag(const PolicyField& at);
+  /// Labels by key, at least one, as Kubernetes takes them.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> labels(const PolicyField& at);
   /// Gives each item of a list, which must not be empty, to `use`; nothing where it is absent.
   void each_item(const PolicyField& at, const std::function<void(const PolicyField&)>& use);
 

@@ -1,26 +1,23 @@
 #include "policy/policy_loader.h"
 
 #include <algorithm>
-#include <iterator>
 #include <unordered_map>
-#include <unordered_set>
 
-#include "policy/duration.h"
 #include "policy/kubernetes_names.h"
+#include "policy/limits_reader.h"
 #include "policy/policy_fields.h"
 #include "policy/policy_language.h"
 #include "policy/policy_warnings.h"
 #include "policy/quoting.h"
+#include "policy/signer_choice.h"
 #include "policy/spiffe_id.h"
+#include "policy/tenant_reader.h"
 #include "policy/yaml_document.h"
 
 namespace signet {
 namespace {
 
 constexpr std::string_view kDefaultRootNamespace = "istio-system";
-
-// Kubernetes bounds a signerName by its domain and path; the path is RFC 1123 labels joined by dots.
-constexpr std::size_t kMaxSignerBytes = 253;
 
 // Reads the tree into a model and gathers what is wrong with it; goes on after each problem.
 class PolicyReader {
@@ -48,21 +45,6 @@ class PolicyReader {
   std::vector<PolicyProblem> take_problems() { return fields_.take_problems(); }
 
  private:
-  // A list of what `value_named` gives for the names of `all`.
-  template <typename Values, typename Value = typename Values::value_type>
-  std::vector<Value> read_values(const PolicyField& at, const Values& all,
-                                 std::optional<Value> (*value_named)(std::string_view), std::string_view what) {
-    std::vector<std::string_view> known;
-    std::ranges::transform(all, std::back_inserter(known), [](Value value) { return to_string(value); });
-    std::vector<Value> values;
-    for (const std::string& name : fields_.names(
-             at, [&](std::string_view text) { return value_named(text).has_value(); },
-             std::string(what) + " that can be signed: " + joined(known), known)) {
-      values.push_back(*value_named(name));
-    }
-    return values;
-  }
-
   void read_spec(const PolicyField& spec, PolicyModel& model) {
     if (!fields_.expect_map(spec, kSpecKeys)) {
       return;
@@ -81,134 +63,72 @@ class PolicyReader {
     if (fields_.choice(spec.field("certificateRequests"), kCertificateRequestsChoices) == "evaluate") {
       model.certificate_requests = PolicyModel::CertificateRequests::kEvaluate;
     }
-    model.requesters = read_requesters(spec.field("requesters"));
-    model.issuers = fields_.names(spec.field("issuers"), is_username, "a user name");
-    if (const PolicyField certificate = spec.field("certificate"); certificate.node != nullptr) {
-      read_limits(certificate, model.certificate);
-      base_certificate_ = certificate.node;
+    model.requesters = read_requesters(fields_, spec.field("requesters"));
+    model.requester_groups = read_groups(fields_, spec.field("requesterGroups"));
+    model.namespace_admins = read_groups(fields_, spec.field("namespaceAdmins"));
+    model.issuers = fields_.names(spec.field("issuers"), is_word, "a user name");
+    read_locked_variables(spec.field("lockedVariables"), model);
+    const PolicyField certificate = spec.field("certificate");
+    if (certificate.node != nullptr) {
+      read_limits(fields_, certificate, model.certificate);
     }
-    read_tenants(spec.field("tenants"), model);
-    read_signers(spec.field("signers"), model);
-    check_routed_signer(spec, model);
-  }
-
-  std::vector<std::string> read_requesters(const PolicyField& at) {
-    return fields_.names(at, is_username, "a user name such as system:serviceaccount:<namespace>:<name>, or self");
-  }
-
-  void read_limits(const PolicyField& at, CertificateLimits& limits) {
-    if (!fields_.expect_map(at, kCertificateKeys)) {
-      return;
-    }
-    if (const PolicyField keys = at.field("keys"); keys.node != nullptr) {
-      limits.keys = read_values(keys, kKeyTypes, key_type_named, "a key type");
-    }
-    if (const PolicyField usages = at.field("usages"); usages.node != nullptr) {
-      limits.usages = read_values(usages, kUsages, usage_named, "a usage");
-    }
-    if (const PolicyField duration = at.field("maxDuration"); duration.node != nullptr) {
-      const auto value = fields_.text(duration);
-      if (!value) {
-        return;
+    model.modes = read_modes(fields_, spec.field("modes"));
+    TenantReader tenants(fields_, model.certificate, certificate.node);
+    fields_.each_item(spec.field("tenants"), [&](const PolicyField& item) {
+      if (fields_.expect_map(item, kTenantKeys)) {
+        model.tenants.push_back(tenants.read(item));
+        check_guarded(spec, item);
       }
-      const std::optional<std::chrono::seconds> seconds = parse_duration(*value);
-      if (!seconds) {
-        fields_.problem(PolicyRule::kInvalidValue, duration,
-                        in_quotes(*value) + " is not a duration such as 24h or 1h30m (at most 596523h)");
-      } else if (*seconds < kMinDuration) {
-        fields_.problem(PolicyRule::kInvalidValue, duration,
-                        in_quotes(*value) + " is shorter than 10m, the least that Kubernetes lets anybody ask for");
-      } else {
-        limits.max_duration = *seconds;
-      }
+    });
+    tenants.tell_overlaps();
+    read_signers(spec.field("signers"), model, tenants);
+    check_routed_signer(spec, model, tenants);
+  }
+
+  // Labels are anybody's to set who may edit a namespace.
+  void check_guarded(const PolicyField& spec, const PolicyField& tenant) {
+    if (tenant.node->find("namespaceSelector") != nullptr && spec.node->find("namespaceAdmins") == nullptr) {
+      fields_.problem(PolicyRule::kMissingKey, tenant.field("namespaceSelector"),
+                      "needs spec.namespaceAdmins, the groups that may label namespaces: anybody else could choose a "
+                      "namespace's tenant");
     }
   }
 
-  void read_tenants(const PolicyField& at, PolicyModel& model) {
+  void read_locked_variables(const PolicyField& at, PolicyModel& model) {
+    std::unordered_map<std::string, int> line_of;
     fields_.each_item(at, [&](const PolicyField& item) {
-      if (!fields_.expect_map(item, kTenantKeys)) {
+      if (!fields_.expect_map(item, kVariableKeys)) {
         return;
       }
-      PolicyModel::Tenant tenant;
-      tenant.name = fields_.name(item.field("name"), is_dns_subdomain, "a name of a-z, 0-9, '-' and '.'");
-      tenant.namespaces = fields_.names(item.field("namespaces"), is_dns_label, kNamespaceRule);
-      tenant.signers = fields_.names(item.field("signers"), is_signer, kSignerRule);
-      tenant.dns_names = fields_.names(item.field("dnsNames"), is_dns_subdomain, "a DNS name in lower case");
-      tenant.requesters = read_requesters(item.field("requesters"));
-      tenant.certificate = model.certificate;
-      if (const PolicyField certificate = item.field("certificate"); certificate.node != nullptr) {
-        read_limits(certificate, tenant.certificate);
+      PolicyModel::LockedVariable variable;
+      variable.name = fields_.name(item.field("name"), is_variable, "the name of a variable (A-Z, a-z, 0-9 and '_')");
+      variable.values = fields_.names(item.field("values"), is_word, "a value without spaces");
+      if (variable.name.empty()) {
+        return;
       }
-      claim(item.field("name"), tenant.name, tenant.name, tenant_names_);
-      claim_each(item.field("namespaces"), tenant.name, namespaces_);
-      claim_each(item.field("dnsNames"), tenant.name, dns_names_);
-      tenant_signers_.insert(tenant.signers.begin(), tenant.signers.end());
-      check_limits_complete(item, tenant.certificate);
-      model.tenants.push_back(std::move(tenant));
+      if (const auto [first, added] = line_of.emplace(variable.name, item.node->mark.line); !added) {
+        fields_.problem(PolicyRule::kRepeatedValue, item,
+                        in_quotes(variable.name) + " is locked in line " + std::to_string(first->second) + " already");
+      }
+      model.locked_variables.push_back(std::move(variable));
     });
   }
 
-  void check_limits_complete(const PolicyField& tenant, const CertificateLimits& limits) {
-    const auto missing = [&](std::string_view what) {
-      fields_.problem(PolicyRule::kLimitMissing, tenant,
-                      "has no certificate." + std::string(what) + " and inherits none from spec.certificate");
-    };
-    const auto stated = [&](std::string_view what) {  // then what is wrong with it has been said
-      const PolicyField own = tenant.field("certificate");
-      return (own.node != nullptr && own.node->find(what) != nullptr) || base_states(what);
-    };
-    if (limits.keys.empty() && !stated("keys")) {
-      missing("keys");
-    }
-    if (limits.usages.empty() && !stated("usages")) {
-      missing("usages");
-    }
-    if (limits.max_duration.count() == 0 && !stated("maxDuration")) {
-      missing("maxDuration");
-    }
-  }
-
-  [[nodiscard]] bool base_states(std::string_view what) const {
-    return base_certificate_ != nullptr && base_certificate_->find(what) != nullptr;
-  }
-
-  struct Claim {
-    std::string tenant;
-    int line;
-  };
-  using Claims = std::unordered_map<std::string, Claim>;
-
-  void claim(const PolicyField& at, const std::string& value, const std::string& tenant, Claims& claims) {
-    if (at.node == nullptr || value.empty()) {
-      return;
-    }
-    const auto [first, added] = claims.emplace(value, Claim{tenant, at.node->mark.line});
-    const bool repeated_in_tenant = !added && first->second.tenant == tenant && &claims != &tenant_names_;
-    if (!added && !repeated_in_tenant) {  // a repeat within one list has been told already
-      fields_.problem(PolicyRule::kTenantsOverlap, at,
-                      in_quotes(value) + " belongs to tenant " + in_quotes(first->second.tenant) + " already (line " +
-                          std::to_string(first->second.line) + ")");
-    }
-  }
-
-  void claim_each(const PolicyField& at, const std::string& tenant, Claims& claims) {
-    if (at.node == nullptr || at.node->kind != YamlNode::Kind::kSequence) {
-      return;
-    }
-    for (std::size_t i = 0; i < at.node->items.size(); ++i) {
-      claim(at.item(i), at.node->items[i].scalar, tenant, claims);
-    }
-  }
-
-  void read_signers(const PolicyField& at, PolicyModel& model) {
+  void read_signers(const PolicyField& at, PolicyModel& model, const TenantReader& tenants) {
     std::unordered_map<std::string, int> line_of;
     fields_.each_item(at, [&](const PolicyField& item) {
       if (!fields_.expect_map(item, kSignerKeys)) {
         return;
       }
-      PolicyModel::Signer signer{
-          .name = fields_.name(item.field("name"), is_signer, kSignerRule),
-          .secret_name = fields_.name(item.field("secretName"), is_dns_subdomain, "a name of a Kubernetes Secret")};
+      PolicyModel::Signer signer;
+      signer.name = fields_.name(item.field("name"), is_signer, kSignerRule);
+      signer.secret_name = fields_.name(item.field("secretName"), is_dns_subdomain, "a name of a Kubernetes Secret");
+      if (const PolicyField certificate = item.field("certificate"); certificate.node != nullptr) {
+        read_limits(fields_, certificate, signer.certificate);
+      }
+      if (fields_.choice(item.field("approval"), kApprovalChoices) == "automatic") {
+        signer.approval = PolicyModel::Approval::kAutomatic;
+      }
       if (signer.name.empty()) {
         return;
       }
@@ -217,7 +137,7 @@ class PolicyReader {
             PolicyRule::kRepeatedValue, item,
             "signer " + in_quotes(signer.name) + " is described in line " + std::to_string(first->second) + " already");
       }
-      if (!tenant_signers_.contains(signer.name)) {
+      if (!tenants.has_signer(signer.name)) {
         fields_.problem(PolicyRule::kUnknownSigner, item, "no tenant has signer " + in_quotes(signer.name),
                         near_signer_hint(signer.name, model));
       }
@@ -234,16 +154,19 @@ class PolicyReader {
     std::vector<std::string_view> known;
     for (const PolicyModel::Tenant& tenant : model.tenants) {
       known.insert(known.end(), tenant.signers.begin(), tenant.signers.end());
+      for (const PolicyModel::ServiceAccount& account : tenant.service_accounts) {
+        known.insert(known.end(), account.signers.begin(), account.signers.end());
+      }
     }
     return near_name_hint(written, known);
   }
 
-  void check_routed_signer(const PolicyField& spec, const PolicyModel& model) {
+  void check_routed_signer(const PolicyField& spec, const PolicyModel& model, const TenantReader& tenants) {
     if (model.routed_signer.empty()) {
       return;
     }
     const PolicyField routed = spec.field("routedSigner");
-    if (tenant_signers_.contains(model.routed_signer)) {
+    if (tenants.has_signer(model.routed_signer)) {
       fields_.problem(
           PolicyRule::kRoutedSignerTaken, routed,
           in_quotes(model.routed_signer) + " is a signer of a tenant; the routed signer must be a name of its own");
@@ -255,24 +178,18 @@ class PolicyReader {
     }
   }
 
-  static constexpr std::string_view kNamespaceRule = "a namespace's name (RFC 1123 label: 1 to 63 of a-z, 0-9 and '-')";
-  static constexpr std::string_view kSignerRule = "a signer's name without its domain (a-z, 0-9, '-' and '.')";
-
   static bool is_signer_domain(std::string_view name) {
     return is_dns_subdomain(name) && name.find('.') != std::string_view::npos;
   }
-  static bool is_signer(std::string_view name) { return name.size() <= kMaxSignerBytes && is_dns_subdomain(name); }
-  static bool is_username(std::string_view name) {
-    return !name.empty() && std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
+  static bool is_variable(std::string_view name) {
+    return !name.empty() && !(name.front() >= '0' && name.front() <= '9') && name != kCertSignerVariable &&
+           std::ranges::all_of(name, [](char c) {
+             return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+           });
   }
 
   PolicyFields fields_;
   int signer_hints_ = 0;
-  const YamlNode* base_certificate_ = nullptr;
-  std::unordered_set<std::string> tenant_signers_;
-  Claims tenant_names_;
-  Claims namespaces_;
-  Claims dns_names_;
 };
 
 }  // namespace

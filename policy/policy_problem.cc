@@ -13,7 +13,7 @@ constexpr bool in_order() {
       return false;
     }
   }
-  return kPolicyRules.back().rule == PolicyRule::kNobodyMayAsk;
+  return kPolicyRules.back().rule == PolicyRule::kNotEnforced;
 }
 static_assert(in_order());
 

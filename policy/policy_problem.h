@@ -29,6 +29,14 @@ enum class PolicyRule {
   kSignerShared,
   kOnlySelfMayAsk,
   kNobodyMayAsk,
+  kNamespacesUnguarded,
+  kNamespacesMayOverlap,
+  kSelectsUnlabelled,
+  kGroupTooWide,
+  kShadowed,
+  kSecretShared,
+  kNothingAllowed,
+  kNotEnforced,
 };
 
 enum class PolicySeverity { kError, kWarning };
@@ -57,7 +65,7 @@ inline constexpr std::array kPolicyRules = {
     PolicyRuleInfo{PolicyRule::kRepeatedValue, "RepeatedValue", PolicySeverity::kError,
                    "A list names nothing twice, and a signer is described once."},
     PolicyRuleInfo{PolicyRule::kTenantsOverlap, "TenantsOverlap", PolicySeverity::kError,
-                   "A tenant's name, a namespace and a DNS name belong to one tenant."},
+                   "A tenant's name, a namespace, a DNS name and an IP address belong to one tenant."},
     PolicyRuleInfo{
         PolicyRule::kLimitMissing, "LimitMissing", PolicySeverity::kError,
         "Every tenant's certificates have keys, usages and maxDuration, its own or those of spec.certificate."},
@@ -75,6 +83,26 @@ inline constexpr std::array kPolicyRules = {
                    "Somebody other than self may ask for certificates, as istiod does for every workload."},
     PolicyRuleInfo{PolicyRule::kNobodyMayAsk, "NobodyMayAsk", PolicySeverity::kWarning,
                    "Somebody may ask for a tenant's DNS names, for which self never counts."},
+    PolicyRuleInfo{
+        PolicyRule::kNamespacesUnguarded, "NamespacesUnguarded", PolicySeverity::kWarning,
+        "Where namespaces are a tenant's by the beginning or end of their name, namespaceAdmins says who may "
+        "make one."},
+    PolicyRuleInfo{PolicyRule::kNamespacesMayOverlap, "NamespacesMayOverlap", PolicySeverity::kWarning,
+                   "No namespace's name can begin as one tenant's and end as another's: it would be nobody's."},
+    PolicyRuleInfo{
+        PolicyRule::kSelectsUnlabelled, "SelectsUnlabelled", PolicySeverity::kWarning,
+        "A selector needs a label: else it has every namespace that nobody has labelled, those of the system "
+        "too."},
+    PolicyRuleInfo{PolicyRule::kGroupTooWide, "GroupTooWide", PolicySeverity::kWarning,
+                   "No group of everybody, or of every service account, may ask for others or label namespaces."},
+    PolicyRuleInfo{PolicyRule::kShadowed, "Shadowed", PolicySeverity::kWarning,
+                   "What is said has been said already, by something wider."},
+    PolicyRuleInfo{PolicyRule::kSecretShared, "SecretShared", PolicySeverity::kWarning,
+                   "Every signer has a Secret of its own: two signers of one CA do not isolate their tenants."},
+    PolicyRuleInfo{PolicyRule::kNothingAllowed, "NothingAllowed", PolicySeverity::kWarning,
+                   "The limits of a signer leave something of those of each tenant that may use it."},
+    PolicyRuleInfo{PolicyRule::kNotEnforced, "NotEnforced", PolicySeverity::kWarning,
+                   "Every check that keeps tenants apart is enforced."},
 };
 
 [[nodiscard]] constexpr const PolicyRuleInfo& info_of(PolicyRule rule) {

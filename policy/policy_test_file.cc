@@ -21,6 +21,8 @@ constexpr std::array kTestKeys = {PolicyKey{"apiVersion", kRequired}, PolicyKey{
 constexpr std::array kSketchedCaseKeys = {PolicyKey{"name", kRequired},
                                           PolicyKey{"identity"},
                                           PolicyKey{"dnsNames"},
+                                          PolicyKey{"ipAddresses"},
+                                          PolicyKey{"namespaceLabels"},
                                           PolicyKey{"signer", kRequired},
                                           PolicyKey{"requester"},
                                           PolicyKey{"groups"},
@@ -29,10 +31,12 @@ constexpr std::array kSketchedCaseKeys = {PolicyKey{"name", kRequired},
                                           PolicyKey{"duration"},
                                           PolicyKey{"mutate"},
                                           PolicyKey{"expect", kRequired},
+                                          PolicyKey{"wouldDeny"},
                                           PolicyKey{"grantedSigner"},
                                           PolicyKey{"grantedLifetime"}};
-constexpr std::array kFileCaseKeys = {PolicyKey{"name", kRequired}, PolicyKey{"file", kRequired},
-                                      PolicyKey{"requester"}, PolicyKey{"groups"}, PolicyKey{"expect", kRequired}};
+constexpr std::array kFileCaseKeys = {
+    PolicyKey{"name", kRequired}, PolicyKey{"file", kRequired},   PolicyKey{"namespaceLabels"}, PolicyKey{"requester"},
+    PolicyKey{"groups"},          PolicyKey{"expect", kRequired}, PolicyKey{"wouldDeny"}};
 
 // What is printed as it stands must not speak to the terminal, nor is every control character one of XML's.
 bool is_plain_text(std::string_view text) {
@@ -92,17 +96,6 @@ class PolicyTestReader {
     return written.empty() ? std::nullopt : parse_duration(written);
   }
 
-  bool flag(const PolicyField& at) {
-    if (at.node == nullptr) {
-      return false;
-    }
-    const bool plain = at.node->kind == YamlNode::Kind::kScalar && at.node->ambiguous;
-    if (!plain || (at.node->scalar != "true" && at.node->scalar != "false")) {
-      fields_.problem(PolicyRule::kWrongType, at, "must be true or false");
-    }
-    return plain && at.node->scalar == "true";
-  }
-
   PolicyTestCase read_case(const PolicyField& at) {
     PolicyTestCase read;
     read.mark = at.node->mark;
@@ -117,6 +110,12 @@ class PolicyTestReader {
     } else {
       read_sketch(at, read.sketch);
     }
+    if (const PolicyField labels = at.field("namespaceLabels"); labels.node != nullptr) {
+      read.sketch.namespace_labels.emplace();
+      for (auto& [key, value] : fields_.labels(labels)) {
+        read.sketch.namespace_labels->emplace(std::move(key), std::move(value));
+      }
+    }
     read.sketch.requester = text(at.field("requester"));
     if (of_file && read.sketch.requester == kSelfRequester) {
       fields_.problem(PolicyRule::kInvalidValue, at.field("requester"),
@@ -129,12 +128,14 @@ class PolicyTestReader {
   }
 
   void read_sketch(const PolicyField& at, RequestSketch& sketch) {
-    if (at.node->find("identity") == nullptr && at.node->find("dnsNames") == nullptr) {
+    if (at.node->find("identity") == nullptr && at.node->find("dnsNames") == nullptr &&
+        at.node->find("ipAddresses") == nullptr) {
       fields_.problem(PolicyRule::kMissingKey, at,
-                      "one of the keys \"identity\", \"dnsNames\" and \"file\" is missing");
+                      "one of the keys \"identity\", \"dnsNames\", \"ipAddresses\" and \"file\" is missing");
     }
     sketch.identity = text(at.field("identity"));
     sketch.dns_names = texts(at.field("dnsNames"));
+    sketch.ip_addresses = texts(at.field("ipAddresses"));
     sketch.signer = text(at.field("signer"));
     if (std::string key = text(at.field("key")); !key.empty()) {
       sketch.key = std::move(key);
@@ -143,7 +144,7 @@ class PolicyTestReader {
       sketch.usages = std::move(usages);
     }
     sketch.duration = duration(at.field("duration"));
-    sketch.mutate = flag(at.field("mutate"));
+    sketch.mutate = fields_.flag(at.field("mutate"));
   }
 
   void read_expectation(const PolicyField& at, Expectation& expected) {
@@ -162,12 +163,21 @@ class PolicyTestReader {
     } else if (expect.node->scalar == kNotOurs) {
       expected.verdict = Decision::Verdict::kNotOurs;
     }
+    if (const PolicyField tolerated = at.field("wouldDeny"); tolerated.node != nullptr) {
+      if (expected.verdict != Decision::Verdict::kGranted) {
+        fields_.problem(PolicyRule::kInvalidValue, tolerated, "is expected of what is granted alone");
+      }
+      expected.verdict = Decision::Verdict::kTolerated;
+      read_reasons(tolerated, expected.reasons);
+    }
     if (const std::string signer = text(at.field("grantedSigner")); !signer.empty()) {
       expected.signer = signer;
     }
     expected.lifetime = duration(at.field("grantedLifetime"));
     for (const std::string_view key : {"grantedSigner", "grantedLifetime"}) {
-      if (expected.verdict != Decision::Verdict::kGranted && at.node->find(key) != nullptr) {
+      const bool passes =
+          expected.verdict == Decision::Verdict::kGranted || expected.verdict == Decision::Verdict::kTolerated;
+      if (!passes && at.node->find(key) != nullptr) {
         fields_.problem(PolicyRule::kInvalidValue, at.field(key), "is expected of what is granted alone");
       }
     }

@@ -20,7 +20,7 @@ inline constexpr std::size_t kMaxPolicyTestBytes = std::size_t{16} << 20;
 /// What a case expects to be decided.
 struct Expectation {
   Decision::Verdict verdict = Decision::Verdict::kGranted;
-  std::vector<Reason> reasons;  ///< of a denial: all of them, in any order
+  std::vector<Reason> reasons;  ///< of a denial, or of what is tolerated: all of them, in any order
   // Of a grant; absent where it does not matter.
   std::optional<std::chrono::seconds> lifetime;
   std::optional<std::string> signer;

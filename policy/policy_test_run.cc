@@ -15,6 +15,8 @@ std::string verdict_text(Decision::Verdict verdict, const std::vector<Reason>& r
       return "not-ours";
     case Decision::Verdict::kGranted:
       return "granted";
+    case Decision::Verdict::kTolerated:
+      return "would deny " + joined(reasons, [](Reason reason) { return to_string(reason); });
     case Decision::Verdict::kDenied:
       break;
   }
@@ -36,7 +38,7 @@ std::vector<std::string> not_in(const Range& all, const std::set<std::string>& r
 
 CaseOutcome outcome_of(const RequestSketch& sketch, const Policy& policy) {
   const SigningRequest request = sketched_request(sketch, policy);
-  const Decision decision = policy.evaluate(request);
+  const Decision decision = policy.evaluate(request, SketchedNamespace(sketch));
   CaseOutcome outcome;
   outcome.verdict = decision.verdict;
   outcome.message = to_message(decision.findings);

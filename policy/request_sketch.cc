@@ -30,6 +30,9 @@ std::vector<std::string> groups_of(std::string_view requester) {
 
 }  // namespace
 
+SketchedNamespace::SketchedNamespace(const RequestSketch& sketch)
+    : labels_(sketch.namespace_labels ? std::make_shared<const Labels>(*sketch.namespace_labels) : nullptr) {}
+
 SigningRequest sketched_request(const RequestSketch& sketch, const Policy& policy) {
   using Type = SubjectAltName::Type;
   Pkcs10Facts facts;
@@ -43,6 +46,9 @@ SigningRequest sketched_request(const RequestSketch& sketch, const Policy& polic
   for (const std::string& name : sketch.dns_names) {
     facts.names.push_back({Type::kDns, name});
   }
+  for (const std::string& address : sketch.ip_addresses) {
+    facts.names.push_back({Type::kIp, address});
+  }
 
   SigningRequest request;
   const bool whole = sketch.signer.find('/') != std::string::npos;
@@ -55,7 +61,7 @@ SigningRequest sketched_request(const RequestSketch& sketch, const Policy& polic
   }
   request.pkcs10 = std::move(facts);
   if (sketch.mutate) {
-    const Policy::Adjustment adjustment = policy.adjust(request);
+    const Policy::Adjustment adjustment = policy.adjust(request, SketchedNamespace(sketch));
     request.signer_name = adjustment.signer_name.value_or(request.signer_name);
     if (adjustment.expiration_seconds) {
       request.expiration_seconds = adjustment.expiration_seconds;

@@ -13,7 +13,10 @@ namespace signet {
 struct RequestSketch {
   std::string identity;                ///< a SPIFFE ID; empty for a service
   std::vector<std::string> dns_names;  ///< of a service; empty for a workload
-  std::string signer;                  ///< without the domain, or a whole signerName
+  std::vector<std::string> ip_addresses = {};
+  /// Of the namespace that the request is of; absent: not known.
+  std::optional<Labels> namespace_labels = {};
+  std::string signer;  ///< without the domain, or a whole signerName
   /// A user name, or `self`: the service account that the identity names. Empty: the first that the policy lists.
   std::string requester;
   /// Empty: of a service account, the groups that Kubernetes gives it; of others, none.
@@ -22,8 +25,19 @@ struct RequestSketch {
   std::vector<std::string> usages = {"digital signature", "key encipherment", "server auth", "client auth"};
   std::optional<std::chrono::seconds> duration;  ///< absent: none is asked for
   /// Whether the request passes /mutate before it is judged, as at CREATE in a cluster: the lifetime is then clamped,
-  /// and the routed signer replaced by the tenant's first.
+  /// and the routed signer replaced by the workload's first.
   bool mutate = false;
+};
+
+/// The labels that a sketch tells, whatever namespace is asked about: there is one in it.
+class SketchedNamespace final : public NamespaceLabels {
+ public:
+  explicit SketchedNamespace(const RequestSketch& sketch);
+
+  [[nodiscard]] std::shared_ptr<const Labels> find(std::string_view /*ns*/) const override { return labels_; }
+
+ private:
+  std::shared_ptr<const Labels> labels_;
 };
 
 /// The facts that policy would be given of such a request, well-formed and with its key's possession proven. They are

@@ -3,15 +3,19 @@
 #include <algorithm>
 
 #include "policy/quoting.h"
+#include "policy/workload_signers.h"
 
 namespace signet {
 
-std::optional<Finding> refuse_signer_choice(const Policy& policy, std::string_view ns, std::string_view signer,
-                                            const std::string& place) {
+std::optional<Finding> refuse_signer_choice(const Policy& policy, const ConfiguredProxies& proxies,
+                                            std::string_view signer, const std::string& place) {
+  const PolicyModel::Tenant* const tenant = proxies.tenant;
   const auto refuse = [&](const std::string& allowed) {
-    return Finding{Reason::kSignerNotAllowed, place + " asks for signer " + in_quotes(signer) + "; " + allowed};
+    return Finding{.reason = Reason::kSignerNotAllowed,
+                   .message = place + " asks for signer " + in_quotes(signer) + "; " + allowed,
+                   .mode = policy.mode_of(Reason::kSignerNotAllowed, tenant, signer)};
   };
-  if (ns == policy.model().root_namespace) {
+  if (proxies.ns == policy.model().root_namespace) {
     const std::string& default_signer = policy.model().default_signer;
     if (!default_signer.empty() && signer == default_signer) {
       return std::nullopt;
@@ -20,23 +24,25 @@ std::optional<Finding> refuse_signer_choice(const Policy& policy, std::string_vi
                   (default_signer.empty() ? std::string("none may stand (rootNamespace)")
                                           : "only " + in_quotes(default_signer) + " may stand (defaultSigner)"));
   }
-  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(ns);
   if (tenant == nullptr) {
-    return refuse("namespace " + in_quotes(ns) + " belongs to no tenant and may use none (tenants[].namespaces)");
+    return refuse("namespace " + in_quotes(proxies.ns) +
+                  " belongs to no tenant and may use none (tenants[].namespaces)");
   }
-  if (std::ranges::find(tenant->signers, signer) != tenant->signers.end()) {
+  const bool any_account = proxies.service_account.empty();
+  const std::vector<std::string> allowed =
+      any_account ? signers_of_tenant(*tenant) : signers_of_account(*tenant, proxies.ns, proxies.service_account);
+  if (std::ranges::find(allowed, signer) != allowed.end()) {
     return std::nullopt;
   }
-  return refuse("tenant " + in_quotes(tenant->name) + " may use " + joined(tenant->signers, in_quotes) + " (tenants[" +
-                tenant->name + "].signers)");
+  return refuse("tenant " + in_quotes(tenant->name) + " may use " + joined(allowed, in_quotes) + " (" +
+                signers_rule(*tenant, proxies.ns, proxies.service_account) + ")");
 }
 
-std::optional<std::string> signer_to_choose(const Policy& policy, std::string_view ns) {
-  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(ns);
-  if (tenant == nullptr || ns == policy.model().root_namespace) {
+std::optional<std::string> signer_to_choose(const Policy& policy, const ConfiguredProxies& proxies) {
+  if (proxies.tenant == nullptr || proxies.ns == policy.model().root_namespace) {
     return std::nullopt;
   }
-  return tenant->signers.front();
+  return proxies.tenant->signers.front();
 }
 
 }  // namespace signet

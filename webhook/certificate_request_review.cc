@@ -50,24 +50,28 @@ ReviewOutcome malformed(const AdmissionRequest& request, std::string message, co
 
 // cert-manager asks for whoever may write into a namespace, and keeps the key there: the namespace must be of the
 // tenant that is asked for. The root namespace is the mesh's own: what is written there may ask for everybody.
-void check_namespace(const AdmissionRequest& request, const Policy& policy, Decision& decision) {
-  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(request.name_space);
+void check_namespace(const AdmissionRequest& request, const ReviewContext& context, Decision& decision) {
+  const Policy& policy = context.policy;
+  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(request.name_space, context.namespaces);
   if (decision.tenant.empty() || request.name_space == policy.model().root_namespace ||
       (tenant != nullptr && tenant->name == decision.tenant)) {
     return;
   }
   decision.findings.push_back(
-      {Reason::kRequesterNotAllowed, "a CertificateRequest in namespace " + in_quotes(request.name_space) +
-                                         " may not ask for " + in_quotes(decision.identity) +
-                                         "; its tenant's own namespaces may (tenants[].namespaces)"});
+      {.reason = Reason::kRequesterNotAllowed,
+       .message = "a CertificateRequest in namespace " + in_quotes(request.name_space) + " may not ask for " +
+                  in_quotes(decision.identity) + "; its tenant's own namespaces may (tenants[].namespaces)",
+       .mode = policy.mode_of(Reason::kRequesterNotAllowed, policy.tenant_named(decision.tenant), {})});
 }
 
 // cert-manager copies the subject, and a client that finds no DNS name takes a common name for one.
-void check_subject(const SigningRequest& facts, Decision& decision) {
+void check_subject(const SigningRequest& facts, const Policy& policy, Decision& decision) {
   if (facts.pkcs10 && !facts.pkcs10->subject.empty()) {
     decision.findings.push_back(
-        {Reason::kSubjectAltNameNotAllowed, "the subject names " + joined(facts.pkcs10->subject, in_quotes) +
-                                                "; it must be empty, for cert-manager would copy it"});
+        {.reason = Reason::kSubjectAltNameNotAllowed,
+         .message = "the subject names " + joined(facts.pkcs10->subject, in_quotes) +
+                    "; it must be empty, for cert-manager would copy it",
+         .mode = policy.mode_of(Reason::kSubjectAltNameNotAllowed, policy.tenant_named(decision.tenant), {})});
   }
 }
 
@@ -80,9 +84,9 @@ ReviewOutcome evaluate(const AdmissionRequest& request, const std::string& signe
   if (!facts) {
     return malformed(request, facts.error(), context);
   }
-  Decision decision = context.policy.evaluate(*facts);
-  check_namespace(request, context.policy, decision);
-  check_subject(*facts, decision);
+  Decision decision = context.policy.evaluate(*facts, context.namespaces);
+  check_namespace(request, context, decision);
+  check_subject(*facts, context.policy, decision);
   return judge(request, *facts, decision, context);
 }
 
@@ -103,11 +107,14 @@ ReviewOutcome validate_certificate_request(const AdmissionRequest& request, cons
   if (context.policy.model().certificate_requests == PolicyModel::CertificateRequests::kEvaluate) {
     return evaluate(request, signer_name, context);
   }
+  const auto signer = context.policy.signer_in_domain(signer_name);
+  const PolicyModel::Tenant* const tenant = context.policy.tenant_of_namespace(request.name_space, context.namespaces);
   return judge(request,
-               {{Reason::kSignerNotAllowed,
-                 "spec.issuerRef names " + in_quotes(signer_name) +
-                     ", which signs for its tenant by CertificateSigningRequest only (tenants[].signers, "
-                     "certificateRequests)"}},
+               {{.reason = Reason::kSignerNotAllowed,
+                 .message = "spec.issuerRef names " + in_quotes(signer_name) +
+                            ", which signs for its tenant by CertificateSigningRequest only (tenants[].signers, "
+                            "certificateRequests)",
+                 .mode = context.policy.mode_of(Reason::kSignerNotAllowed, tenant, *signer)}},
                context);
 }
 

@@ -73,7 +73,7 @@ ReviewOutcome validate_update(const AdmissionRequest& request, const ReviewConte
     return undecodable(request, before ? after.error() : before.error(), context);
   }
   const SigningRequest facts = signing_request_of(*after);
-  Decision decision = context.policy.evaluate(facts);
+  Decision decision = context.policy.evaluate(facts, context.namespaces);
   if (before->spec != after->spec) {
     decision.findings = {{Reason::kRequestMalformed, "spec: is immutable (certificates.k8s.io/v1)"}};
     return judge(request, facts, decision, context);
@@ -83,8 +83,11 @@ ReviewOutcome validate_update(const AdmissionRequest& request, const ReviewConte
   const bool certifies = after->status.certificate != before->status.certificate;
   const bool fails = failed_conditions(*after) != failed_conditions(*before);
   // The decision counts where something rests on it, or where it was another before.
+  const auto got_worse = [&] {
+    return decision.denied() && !context.policy.evaluate(signing_request_of(*before), context.namespaces).denied();
+  };
   std::vector<Finding> findings;
-  if (decision.denied() && (approves || certifies || !context.policy.evaluate(signing_request_of(*before)).denied())) {
+  if (approves || certifies || got_worse()) {
     findings = decision.findings;
   }
   if ((certifies || fails) && !context.policy.may_issue(request.user.username, context.self)) {
@@ -93,7 +96,7 @@ ReviewOutcome validate_update(const AdmissionRequest& request, const ReviewConte
                                                        " for signer \"" + facts.signer_name +
                                                        "\"; only its issuer does that (issuers)"});
   }
-  if (certifies && findings.empty()) {
+  if (certifies && !refuses(findings)) {
     std::ranges::move(certificate_findings(*after, decision, context), std::back_inserter(findings));
   }
   decision.findings = std::move(findings);
@@ -123,7 +126,7 @@ ReviewOutcome validate_csr(const AdmissionRequest& request, const ReviewContext&
     return undecodable(request, object.error(), context);
   }
   const SigningRequest facts = signing_request_of(*object, request.user);
-  return judge(request, facts, context.policy.evaluate(facts), context);
+  return judge(request, facts, context.policy.evaluate(facts, context.namespaces), context);
 }
 
 ReviewOutcome mutate_csr(const AdmissionRequest& request, const ReviewContext& context) {
@@ -135,7 +138,7 @@ ReviewOutcome mutate_csr(const AdmissionRequest& request, const ReviewContext& c
     return pass();  // validation says what is wrong
   }
   const SigningRequest facts = signing_request_of(*object, request.user);
-  const Policy::Adjustment adjustment = context.policy.adjust(facts);
+  const Policy::Adjustment adjustment = context.policy.adjust(facts, context.namespaces);
   if (!adjustment.signer_name && !adjustment.expiration_seconds) {
     return pass();
   }

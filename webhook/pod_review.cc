@@ -1,9 +1,12 @@
 #include "webhook/pod_review.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "policy/locked_variables.h"
 #include "policy/quoting.h"
 #include "policy/signer_choice.h"
 #include "policy/yaml_document.h"
@@ -14,17 +17,25 @@ namespace {
 // Kubernetes lets all annotations of an object together have this much.
 constexpr std::size_t kMaxAnnotationBytes = 256U << 10U;
 
+// The container in which injection runs the proxy.
+constexpr std::string_view kProxyContainer = "istio-proxy";
+
 // Gathers what is wrong with the places of one Pod where a signer can be named.
 class PodReader {
  public:
-  PodReader(const AdmissionRequest& request, const Policy& policy) : request_(request), policy_(policy) {}
+  PodReader(const AdmissionRequest& request, const ReviewContext& context)
+      : request_(request),
+        policy_(context.policy),
+        proxies_{.ns = request.name_space,
+                 .tenant = context.policy.tenant_of_namespace(request.name_space, context.namespaces),
+                 .service_account = request.object.at("spec", "serviceAccountName").as_string().value_or("default")} {}
 
   void read() {
     read_annotation(request_.object.at("metadata", "annotations").get(kProxyConfigAnnotation));
     for (const std::string_view list : {"initContainers", "containers", "ephemeralContainers"}) {
       std::size_t index = 0;
       for (const JsonView container : request_.object.at("spec", list).elements()) {
-        read_environment(container.get("env"), "spec." + std::string(list) + "[" + std::to_string(index++) + "].env");
+        read_environment(container, "spec." + std::string(list) + "[" + std::to_string(index++) + "].env");
       }
     }
   }
@@ -35,16 +46,25 @@ class PodReader {
  private:
   void judge_choice(std::string_view signer, const std::string& place) {
     if (!policy_.model().default_signer.empty() && signer == policy_.model().default_signer) {
-      const PolicyModel::Tenant* const tenant = policy_.tenant_of_namespace(request_.name_space);
-      names_the_default_ = tenant == nullptr || refuse_signer_choice(policy_, request_.name_space, signer, place);
+      names_the_default_ = proxies_.tenant == nullptr || refuse_signer_choice(policy_, proxies_, signer, place);
       return;
     }
-    if (auto finding = refuse_signer_choice(policy_, request_.name_space, signer, place)) {
+    if (auto finding = refuse_signer_choice(policy_, proxies_, signer, place)) {
       findings_.push_back(*std::move(finding));
     }
   }
 
-  void undecidable(const std::string& message) { findings_.push_back({Reason::kSignerNotAllowed, message}); }
+  void undecidable(const std::string& message) {
+    findings_.push_back({.reason = Reason::kSignerNotAllowed,
+                         .message = message,
+                         .mode = policy_.mode_of(Reason::kSignerNotAllowed, proxies_.tenant, {})});
+  }
+
+  void judge_variable(std::string_view name, std::optional<std::string_view> value, const std::string& place) {
+    if (auto finding = refuse_variable(policy_, proxies_.tenant, name, value, place)) {
+      findings_.push_back(*std::move(finding));
+    }
+  }
 
   void read_annotation(JsonView annotation) {
     const std::string place = "annotation " + std::string(kProxyConfigAnnotation);
@@ -81,31 +101,40 @@ class PodReader {
         malformed(std::string(key) + ": must be a map");
         continue;
       }
-      const YamlNode* const signer = metadata->find(kCertSignerVariable);
-      if (signer == nullptr) {
-        continue;
-      }
-      const std::string signer_place = place + ", " + std::string(key) + "." + std::string(kCertSignerVariable);
-      if (signer->kind != YamlNode::Kind::kScalar || signer->ambiguous) {
-        undecidable(signer_place + " is not a text; write the signer's name");
-      } else {
-        judge_choice(signer->scalar, signer_place);
+      for (const auto& [name, value] : metadata->entries) {
+        const std::string variable_place = place + ", " + std::string(key) + "." + name.scalar;
+        const bool is_text = value.kind == YamlNode::Kind::kScalar && !value.ambiguous;
+        if (name.scalar != kCertSignerVariable) {
+          judge_variable(name.scalar, is_text ? std::optional<std::string_view>(value.scalar) : std::nullopt,
+                         variable_place);
+        } else if (!is_text) {
+          undecidable(variable_place + " is not a text; write the signer's name");
+        } else {
+          judge_choice(value.scalar, variable_place);
+        }
       }
     }
   }
 
-  void read_environment(JsonView environment, const std::string& place) {
+  // Of the proxy's own container every variable matters; what an application does with one that has the name of a
+  // locked one is its own business.
+  void read_environment(JsonView container, const std::string& place) {
+    const bool is_proxy = container.get("name").as_string() == kProxyContainer;
     std::size_t index = 0;
-    for (const JsonView variable : environment.elements()) {
+    for (const JsonView variable : container.get("env").elements()) {
       const std::string variable_place = place + "[" + std::to_string(index++) + "]";
-      if (variable.get("name").as_string() != kCertSignerVariable) {
-        continue;
-      }
       const auto value = variable.get("value").as_string();
-      if (!variable.get("valueFrom").is_absent_or_null()) {
+      const std::string_view name = variable.get("name").as_string().value_or("");
+      const bool is_from_elsewhere =
+          !variable.get("valueFrom").is_absent_or_null() || (value && value->find("$(") != std::string_view::npos);
+      if (name != kCertSignerVariable) {
+        if (is_proxy) {
+          judge_variable(name, is_from_elsewhere ? std::nullopt : std::optional(value.value_or("")), variable_place);
+        }
+      } else if (!variable.get("valueFrom").is_absent_or_null()) {
         undecidable(variable_place + " takes " + std::string(kCertSignerVariable) +
                     " from elsewhere (valueFrom), where nobody can judge it; write the signer's name");
-      } else if (value && value->find("$(") != std::string_view::npos) {
+      } else if (is_from_elsewhere) {
         undecidable(variable_place + " makes " + std::string(kCertSignerVariable) + " of other variables (" +
                     in_quotes(*value) + "), which nobody can judge; write the signer's name");
       } else {
@@ -116,6 +145,7 @@ class PodReader {
 
   const AdmissionRequest& request_;
   const Policy& policy_;
+  const ConfiguredProxies proxies_;
   std::vector<Finding> findings_;
   bool names_the_default_ = false;
 };
@@ -129,7 +159,7 @@ ReviewOutcome validate_pod(const AdmissionRequest& request, const ReviewContext&
   if (!request.object.is_object()) {
     return judge(request, {{Reason::kRequestMalformed, "request.object: must be an object"}}, context);
   }
-  PodReader reader(request, context.policy);
+  PodReader reader(request, context);
   reader.read();
   ReviewOutcome outcome = judge(request, reader.findings(), context);
   if (outcome.answer.allowed && reader.names_the_default()) {

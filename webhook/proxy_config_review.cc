@@ -1,7 +1,10 @@
 #include "webhook/proxy_config_review.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "policy/locked_variables.h"
 #include "policy/signer_choice.h"
 #include "signer/kube/json_writer.h"
 
@@ -13,6 +16,13 @@ using Operation = AdmissionRequest::Operation;
 bool is_reviewed(const AdmissionRequest& request) {
   return (request.operation == Operation::kCreate || request.operation == Operation::kUpdate) &&
          request.sub_resource.empty();
+}
+
+// Those of a ProxyConfig are those of its namespace, or some of them that a selector picks.
+ConfiguredProxies proxies_of(const AdmissionRequest& request, const ReviewContext& context) {
+  return {.ns = request.name_space,
+          .tenant = context.policy.tenant_of_namespace(request.name_space, context.namespaces),
+          .service_account = {}};
 }
 
 std::string spec_text(JsonView object) {
@@ -46,21 +56,26 @@ ReviewOutcome validate_proxy_config(const AdmissionRequest& request, const Revie
   if (!variables.is_object() && !variables.is_absent_or_null()) {
     return malformed("spec.environmentVariables: must be an object");
   }
-  const JsonView choice = variables.get(kCertSignerVariable);
-  if (!choice.exists()) {
-    return judge(request, {}, context);
+  const ConfiguredProxies proxies = proxies_of(request, context);
+  std::vector<Finding> findings;
+  for (const JsonMember variable : variables.members()) {
+    const std::string place = "spec.environmentVariables." + std::string(variable.key);
+    const auto value = variable.value.as_string();
+    if (variable.key != kCertSignerVariable) {
+      if (auto finding = refuse_variable(context.policy, proxies.tenant, variable.key, value, place)) {
+        findings.push_back(*std::move(finding));
+      }
+    } else if (!value) {
+      findings.push_back({Reason::kRequestMalformed, place + ": must be a text"});
+    } else if (auto finding = refuse_signer_choice(context.policy, proxies, *value, place)) {
+      findings.push_back(*std::move(finding));
+    }
   }
-  const std::string place = "spec.environmentVariables." + std::string(kCertSignerVariable);
-  const auto signer = choice.as_string();
-  if (!signer) {
-    return judge(request, {{Reason::kRequestMalformed, place + ": must be a text"}}, context);
-  }
-  const auto finding = refuse_signer_choice(context.policy, request.name_space, *signer, place);
-  return judge(request, finding ? std::vector{*finding} : std::vector<Finding>{}, context);
+  return judge(request, findings, context);
 }
 
 ReviewOutcome mutate_proxy_config(const AdmissionRequest& request, const ReviewContext& context) {
-  const auto signer = signer_to_choose(context.policy, request.name_space);
+  const auto signer = signer_to_choose(context.policy, proxies_of(request, context));
   if (!is_reviewed(request) || !signer || !request.object.is_object()) {
     return pass();
   }

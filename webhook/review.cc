@@ -5,8 +5,25 @@
 namespace signet {
 namespace {
 
+// Refused for what is enforced; whoever asked is told of the rest what they are to be told.
 AdmissionAnswer answer(const std::vector<Finding>& findings) {
-  return findings.empty() ? AdmissionAnswer::allow() : AdmissionAnswer::deny(findings);
+  const std::vector<Finding> enforced = of_mode(findings, Mode::kEnforce);
+  AdmissionAnswer answer = enforced.empty() ? AdmissionAnswer::allow() : AdmissionAnswer::deny(enforced);
+  for (const Finding& finding : of_mode(findings, Mode::kWarn)) {
+    answer.warnings.push_back(to_line(finding));
+  }
+  return answer;
+}
+
+// What was decided, and why: of a denial what was enforced, else all that would have been.
+void tell_findings(const std::vector<Finding>& findings, AuditRecord& record) {
+  const bool denied = refuses(findings);
+  record.decision = to_string(denied             ? Decision::Verdict::kDenied
+                              : findings.empty() ? Decision::Verdict::kGranted
+                                                 : Decision::Verdict::kTolerated);
+  const std::vector<Finding> told = denied ? of_mode(findings, Mode::kEnforce) : findings;
+  record.reason = told.empty() ? "" : to_string(told.front().reason);
+  record.message = to_message(told);
 }
 
 std::string object_of(const AdmissionRequest& request) {
@@ -23,14 +40,13 @@ ReviewOutcome judge(const AdmissionRequest& request, const std::vector<Finding>&
   outcome.answer = answer(findings);
   AuditRecord record;
   record.event = AuditRecord::Event::kReview;
-  record.decision = findings.empty() ? "granted" : "denied";
-  record.reason = outcome.answer.reason;
-  record.message = outcome.answer.message;
+  tell_findings(findings, record);
   record.request_uid = request.uid;
   record.dry_run = request.dry_run;
   record.object = object_of(request);
   record.requester = request.user.username;
-  if (const PolicyModel::Tenant* const tenant = context.policy.tenant_of_namespace(request.name_space)) {
+  if (const PolicyModel::Tenant* const tenant =
+          context.policy.tenant_of_namespace(request.name_space, context.namespaces)) {
     record.tenant = tenant->name;
   }
   record.policy = context.policy.digest();
@@ -43,7 +59,7 @@ ReviewOutcome judge(const AdmissionRequest& request, const SigningRequest& facts
   ReviewOutcome outcome;
   outcome.answer = answer(decision.findings);
   AuditRecord record = audit_record(AuditRecord::Event::kReview, facts, decision, context.policy.digest());
-  record.decision = outcome.answer.allowed ? "granted" : "denied";
+  tell_findings(decision.findings, record);
   if (!outcome.answer.allowed) {
     record.signer_granted.clear();
   }

@@ -15,6 +15,8 @@ namespace signet {
 /// What a review may rest on beside the request itself.
 struct ReviewContext {
   const Policy& policy;
+  /// Must be as current as they can be: they decide whose a namespace is.
+  const NamespaceLabels& namespaces;
   /// The issuers' public certificates; null where none are at hand: then no certificate in a status can be judged, and
   /// what cannot be judged is denied.
   const TrustStore* issuers = nullptr;

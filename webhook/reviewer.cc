@@ -47,7 +47,9 @@ tl::expected<Reviewed, std::string> review(ReviewKind kind, std::string_view bod
     return tl::unexpected(request.error());
   }
   ReviewOutcome outcome = dispatch(kind, *request, context);
-  return Reviewed{.body = outcome.answer.encode(request->uid), .record = std::move(outcome.record)};
+  return Reviewed{.body = outcome.answer.encode(request->uid),
+                  .allowed = outcome.answer.allowed,
+                  .record = std::move(outcome.record)};
 }
 
 }  // namespace signet

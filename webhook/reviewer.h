@@ -12,6 +12,7 @@ enum class ReviewKind { kValidate, kMutate };
 
 struct Reviewed {
   std::string body;  ///< the AdmissionReview that answers
+  bool allowed = false;
   std::optional<AuditRecord> record;
 };
 

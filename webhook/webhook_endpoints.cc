@@ -23,6 +23,7 @@ HttpResponse answer_review(ReviewKind kind, const HttpRequest& request, const We
   const std::shared_ptr<const TrustStore> issuers = wiring.issuers();
   auto reviewed = review(kind, request.body,
                          {.policy = *policy,
+                          .namespaces = wiring.namespaces,
                           .issuers = issuers.get(),
                           .self = wiring.self(),
                           .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});

@@ -22,6 +22,7 @@ struct ReadinessCheck {
 /// What the endpoints are wired to. The functions are called by several threads at once and must not block.
 struct WebhookWiring {
   std::function<std::shared_ptr<const Policy>()> policy;
+  const NamespaceLabels& namespaces;                           ///< must outlive the handler
   std::function<std::shared_ptr<const TrustStore>()> issuers;  ///< may give null
   std::function<std::string()> self;                           ///< our user name at the API server; may give ""
   std::function<void(AuditRecord)> record;                     ///< of each review of ours

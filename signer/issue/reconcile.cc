@@ -171,7 +171,7 @@ std::optional<ReconcileResult> judge(const CertificateSigningRequest& csr, const
   }
   if (!csr.has_condition("Approved")) return ended(Outcome::kWaiting);
   const SigningRequest request = signing_request_of(csr);
-  Decision decision = context.policy.evaluate(request);
+  Decision decision = context.policy.evaluate(request, context.namespaces);
   if (!decision.grant) return refuse(csr, request, decision, context);
   return sign(csr, request, std::move(decision), context);
 }

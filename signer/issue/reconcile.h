@@ -39,6 +39,7 @@ class UnsettledCertificates {
 /// What reconcile works with. `now` is the time at which the certificate begins.
 struct ReconcileContext {
   const Policy& policy;
+  const NamespaceLabels& namespaces;
   const CaStore& authorities;
   AuditLog& audit;
   KubeApi& api;

@@ -18,6 +18,7 @@ auto Signer::with_context(const Work& work) {
   const std::shared_ptr<const Policy> policy = config_.policy();
   const std::shared_ptr<const CaStore> authorities = config_.authorities();
   return work(ReconcileContext{.policy = *policy,
+                               .namespaces = config_.namespaces,
                                .authorities = *authorities,
                                .audit = config_.audit,
                                .api = config_.api,

@@ -22,6 +22,7 @@ struct SignerConfig {
   AuditLog& audit;
   /// Asked anew for each request, so that a reload counts from the next one on.
   std::function<std::shared_ptr<const Policy>()> policy;
+  const NamespaceLabels& namespaces;
   std::function<std::shared_ptr<const CaStore>()> authorities;
   std::function<std::chrono::sys_seconds()> now;
   /// Our user name at the API server; needed where the policy names issuers and means us.

@@ -32,7 +32,8 @@ constexpr std::string_view kPolicy =
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const signet::Policy policy(signet::load_policy(kPolicy, "policy.yaml").value(), "digest");
-  const signet::ReviewContext context{.policy = policy, .issuers = nullptr, .self = "signet", .now = {}};
+  const signet::ReviewContext context{
+      .policy = policy, .namespaces = signet::KnownNamespaces(), .issuers = nullptr, .self = "signet", .now = {}};
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   for (const auto kind : {signet::ReviewKind::kValidate, signet::ReviewKind::kMutate}) {
     const auto reviewed = signet::review(kind, body, context);

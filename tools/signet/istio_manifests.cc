@@ -60,8 +60,9 @@ std::string istiod_environment(const Policy& policy) {
 std::string render_proxy_configs(const Policy& policy) {
   std::string yaml;
   for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
-    for (const std::string& ns : tenant.namespaces) {
-      if (ns == policy.model().root_namespace) {
+    for (const NamePattern& pattern : tenant.namespaces) {
+      const std::string& ns = pattern.text();
+      if (pattern.kind() != NamePattern::Kind::kExact || ns == policy.model().root_namespace) {
         continue;
       }
       yaml += (yaml.empty() ? "" : "---\n") +

@@ -4,6 +4,7 @@
 
 #include "policy/duration.h"
 #include "policy/explanation.h"
+#include "policy/kubernetes_names.h"
 #include "policy/quoting.h"
 #include "policy/request_sketch.h"
 #include "signer/kube/json_writer.h"
@@ -26,10 +27,13 @@ std::string verdict_line(const Decision& decision) {
     case Verdict::kGranted:
       return "granted: a certificate of signer " + in_quotes(decision.grant->terms().signer) + " for " +
              to_string(decision.grant->terms().lifetime) + " (" + decision.rule + ")";
+    case Verdict::kTolerated:
     case Verdict::kDenied:
       break;
   }
-  return "denied: " + joined(decision.findings, [](const Finding& finding) { return to_string(finding.reason); });
+  const std::string verdict =
+      decision.denied() ? "denied: " : "passes, but would be denied if its modes were enforce: ";
+  return verdict + joined(decision.findings, [](const Finding& finding) { return to_string(finding.reason); });
 }
 
 std::string text_of(const Explanation& explanation) {
@@ -45,7 +49,8 @@ std::string text_of(const Explanation& explanation) {
       out << indent << "allowed: " << check.allowed << (check.rule.empty() ? "" : " (" + check.rule + ")") << "\n";
     }
     for (const std::string& finding : check.findings) {
-      out << indent << to_string(check.check) << ": " << finding << "\n";
+      const std::string mode = check.mode == Mode::kEnforce ? "" : " (mode " + std::string(to_string(check.mode)) + ")";
+      out << indent << to_string(check.check) << mode << ": " << finding << "\n";
     }
   }
   return out.str();
@@ -55,9 +60,7 @@ std::string json_of(const Explanation& explanation, const Policy& policy) {
   const Decision& decision = explanation.decision;
   JsonWriter json;
   json.begin_object().key("policy").string(policy.digest()).key("decision");
-  json.string(decision.verdict == Verdict::kNotOurs   ? "not-ours"
-              : decision.verdict == Verdict::kGranted ? "granted"
-                                                      : "denied");
+  json.string(to_string(decision.verdict));
   if (decision.grant) {
     const Grant::Terms& terms = decision.grant->terms();
     json.key("grant").begin_object().key("signer").string(terms.signer).key("tenant").string(terms.tenant);
@@ -67,7 +70,8 @@ std::string json_of(const Explanation& explanation, const Policy& policy) {
   for (const ExplainedCheck& check : explanation.checks) {
     json.begin_object().key("check").string(check_name(check.check)).key("reason").string(to_string(check.check));
     json.key("outcome").string(to_string(check.outcome)).key("asked").string(check.asked);
-    json.key("allowed").string(check.allowed).key("rule").string(check.rule).key("findings").begin_array();
+    json.key("allowed").string(check.allowed).key("rule").string(check.rule);
+    json.key("mode").string(to_string(check.mode)).key("findings").begin_array();
     for (const std::string& finding : check.findings) {
       json.string(finding);
     }
@@ -83,6 +87,9 @@ po::options_description request_options() {
   add("file", po::value<std::string>()->required()->value_name("FILE"), "the policy file");
   add("identity", po::value<std::string>()->value_name("SPIFFE-ID"), "of the workload that asks");
   add("dns-name", po::value<std::vector<std::string>>()->value_name("NAME"), "a name of the service that asks");
+  add("ip-address", po::value<std::vector<std::string>>()->value_name("ADDRESS"), "an address of that service");
+  add("namespace-label", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
+      "a label of the identity's namespace (default: its labels are not known)");
   add("signer", po::value<std::string>()->required()->value_name("NAME"), "without the domain, or a whole signerName");
   add("requester", po::value<std::string>()->value_name("USER"),
       "who asks on its behalf, or self (default: whom the policy lists first)");
@@ -102,8 +109,20 @@ tl::expected<RequestSketch, std::string> sketch_of(const CommandLine& line) {
   RequestSketch sketch;
   sketch.identity = line.text("identity");
   sketch.dns_names = line.texts("dns-name");
-  if (sketch.identity.empty() && sketch.dns_names.empty()) {
-    return tl::unexpected<std::string>("--identity or --dns-name is needed: who asks?");
+  sketch.ip_addresses = line.texts("ip-address");
+  if (sketch.identity.empty() && sketch.dns_names.empty() && sketch.ip_addresses.empty()) {
+    return tl::unexpected<std::string>("--identity, --dns-name or --ip-address is needed: who asks?");
+  }
+  for (const std::string& label : line.texts("namespace-label")) {
+    const std::size_t equals = label.find('=');
+    if (equals == std::string::npos || !is_label_key(label.substr(0, equals)) ||
+        !is_label_value(label.substr(equals + 1))) {
+      return tl::unexpected("--namespace-label: \"" + label + "\" is not a label such as team=orders");
+    }
+    if (!sketch.namespace_labels) {
+      sketch.namespace_labels.emplace();
+    }
+    (*sketch.namespace_labels)[label.substr(0, equals)] = label.substr(equals + 1);
   }
   sketch.signer = line.text("signer");
   sketch.requester = line.text("requester");
@@ -131,7 +150,7 @@ int policy_explain_command(const Arguments& arguments) {
   const auto line = CommandLine::parse(
       "signet policy explain FILE --identity SPIFFE-ID --signer NAME [options]\n\n"
       "Tells of each check of such a request what was asked, what is allowed and which field says so.\n"
-      "Exit code 0 when it would be granted or is not ours, 1 when denied.",
+      "Exit code 0 when it would pass, 1 when denied.",
       request_options(), arguments, "file");
   if (!line) {
     return line.error();
@@ -152,7 +171,7 @@ int policy_explain_command(const Arguments& arguments) {
   if (policy == nullptr) {
     return kExitUsage;
   }
-  const Explanation explanation = explain(*policy, sketched_request(*sketch, *policy),
+  const Explanation explanation = explain(*policy, sketched_request(*sketch, *policy), SketchedNamespace(*sketch),
                                           whom == "operator" ? Audience::kOperator : Audience::kTenant);
   std::cout << (output == "json" ? json_of(explanation, *policy) : text_of(explanation));
   return explanation.decision.denied() ? kExitNo : kExitYes;

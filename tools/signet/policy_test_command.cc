@@ -56,9 +56,11 @@ tl::expected<CaseOutcome, std::string> outcome_of_file(const std::string& text, 
     const SigningRequest request = sketched_request(tested.sketch, policy);
     body = review_of_manifest(text, {.username = request.requester, .groups = request.requester_groups});
   }
+  const SketchedNamespace namespaces(tested.sketch);
   const auto reviewed = body.and_then([&](const std::string& review_body) {
     return review(ReviewKind::kValidate, review_body,
                   {.policy = policy,
+                   .namespaces = namespaces,
                    .issuers = nullptr,
                    .self = {},
                    .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
@@ -68,7 +70,9 @@ tl::expected<CaseOutcome, std::string> outcome_of_file(const std::string& text, 
   }
   CaseOutcome outcome;
   if (const std::optional<AuditRecord>& record = reviewed->record) {
-    outcome.verdict = record->decision == "granted" ? Decision::Verdict::kGranted : Decision::Verdict::kDenied;
+    outcome.verdict = !reviewed->allowed        ? Decision::Verdict::kDenied
+                      : record->message.empty() ? Decision::Verdict::kGranted
+                                                : Decision::Verdict::kTolerated;
     outcome.message = record->message;
     outcome.reasons = reasons_in(record->message);
     outcome.tenant = record->tenant;

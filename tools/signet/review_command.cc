@@ -33,6 +33,7 @@ int review_command(const Arguments& arguments) {
   }
   const auto reviewed = review(line->has("mutate") ? ReviewKind::kMutate : ReviewKind::kValidate, *body,
                                {.policy = *policy,
+                                .namespaces = KnownNamespaces(),
                                 .issuers = nullptr,
                                 .self = {},
                                 .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});

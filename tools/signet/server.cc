@@ -135,6 +135,7 @@ class Server {
   Readiness readiness_;
   Metrics metrics_;
   std::atomic<std::shared_ptr<const std::string>> self_{std::make_shared<const std::string>()};
+  KnownNamespaces namespaces_;
   std::unique_ptr<KubeApi> api_;
   std::unique_ptr<IssuanceLog> issuance_log_;
   std::optional<CountedAuditLog> counted_issuance_log_;
@@ -193,6 +194,7 @@ bool Server::load_directory() {
 
 bool Server::start_front() {
   WebhookWiring wiring{.policy = [this] { return config_.policy; },
+                       .namespaces = namespaces_,
                        .issuers = [this] { return issuers_.load(); },
                        .self = [this] { return *self_.load(); },
                        .record =
@@ -281,6 +283,7 @@ void Server::start_signer() {
       .api = *api_,
       .audit = *counted_issuance_log_,
       .policy = [this] { return config_.policy; },
+      .namespaces = namespaces_,
       .authorities = [this] { return authorities_; },
       .now = now_seconds,
       .self = *self_.load(),

@@ -105,9 +105,13 @@ std::string configuration(std::string_view kind, std::string_view verb, const We
 std::vector<std::string> workload_namespaces(const Policy& policy, std::string_view own) {
   std::vector<std::string> namespaces;
   for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
-    std::ranges::copy_if(tenant.namespaces, std::back_inserter(namespaces), [&](const std::string& name) {
-      return name != policy.model().root_namespace && name != "kube-system" && name != own;
-    });
+    for (const NamePattern& pattern : tenant.namespaces) {
+      const std::string& name = pattern.text();
+      if (pattern.kind() == NamePattern::Kind::kExact && name != policy.model().root_namespace &&
+          name != "kube-system" && name != own) {
+        namespaces.push_back(name);
+      }
+    }
   }
   std::ranges::sort(namespaces);
   return namespaces;

@@ -137,7 +137,7 @@ TEST_CASE("where workloads may name no signer the chain ends in the root") {
   const Issued root = make_certificate(ca_spec("root"), nullptr);
   const Issued middle = make_certificate(ca_spec("middle"), &root);
   const auto foo = authority("foo", middle, middle.pem() + root.pem());
-  Decision decision = policy.evaluate(signing_request_of(fixture_request("workload-ecdsa")));
+  Decision decision = policy.evaluate(signing_request_of(fixture_request("workload-ecdsa")), KnownNamespaces());
   REQUIRE(decision.grant);
   const auto issued = foo.issue(std::move(*decision.grant), kNow);
   INFO((issued ? "" : issued.error()));

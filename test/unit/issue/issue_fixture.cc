@@ -45,7 +45,7 @@ CertificateSigningRequest fixture_request(const std::string& name, bool approved
 }
 
 Grant grant_for(const CertificateSigningRequest& csr) {
-  Decision decision = fixture_policy().evaluate(signing_request_of(csr));
+  Decision decision = fixture_policy().evaluate(signing_request_of(csr), KnownNamespaces());
   INFO(to_message(decision.findings));
   REQUIRE(decision.grant);
   return std::move(*decision.grant);

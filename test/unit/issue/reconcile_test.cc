@@ -23,6 +23,7 @@ struct World {
   ReconcileResult reconcile(const CertificateSigningRequest& seen) { return signet::reconcile(seen, context()); }
   [[nodiscard]] ReconcileContext context() {
     return {.policy = *policy,
+            .namespaces = namespaces,
             .authorities = fixture_authorities(),
             .audit = log,
             .api = api,
@@ -35,6 +36,7 @@ struct World {
 
   CertificateSigningRequest csr;
   FakeKubeApi api;
+  KnownNamespaces namespaces;
   MemoryLog log;
   UnsettledCertificates unsettled;
   const Policy* policy = &fixture_policy();
@@ -374,6 +376,7 @@ TEST_CASE("a signer without a CA keeps its requests waiting") {
   const CaFolder folder({"bar"});
   const auto other = CaStore::load_from_directory(folder.path(), {"bar"}, kNow);
   const ReconcileResult result = signet::reconcile(world.csr, {.policy = fixture_policy(),
+                                                               .namespaces = world.namespaces,
                                                                .authorities = *other,
                                                                .audit = world.log,
                                                                .api = world.api,

@@ -286,9 +286,11 @@ TEST_CASE("a signer finds what waits in the list and brings all of it to its end
   Journal ended;
   SignerNames signers;
   for (const std::string& signer : policy->signers()) signers.insert(policy->signer_name(signer));
+  const KnownNamespaces namespaces;
   Signer signer({.api = api,
                  .audit = log,
                  .policy = [&] { return policy; },
+                 .namespaces = namespaces,
                  .authorities = [&] { return authorities; },
                  .now = [] { return kNow; },
                  .watch = {.signers = signers, .random = [] { return 0.5; }},

@@ -98,7 +98,7 @@ std::vector<RequestSketch> all_sketches() {
 
 TEST_CASE("What is granted is explained with the rule of each check") {
   const Explanation explanation =
-      explain(make_policy(), sketched_request(apple_workload(), make_policy()), Audience::kTenant);
+      explain(make_policy(), sketched_request(apple_workload(), make_policy()), KnownNamespaces(), Audience::kTenant);
   CHECK(explanation.decision.verdict == Decision::Verdict::kGranted);
   CHECK(told(explanation) ==
         "request passed: a PKCS#10 whose signature verifies; one PKCS#10 whose signature verifies with its own key ()\n"
@@ -154,7 +154,8 @@ TEST_CASE("Checks that were not reached or do not apply are told apart from thos
     DYNAMIC_SECTION(c.name) {
       RequestSketch sketch = apple_workload();
       c.change(sketch);
-      const Explanation explanation = explain(policy, sketched_request(sketch, policy), Audience::kOperator);
+      const Explanation explanation =
+          explain(policy, sketched_request(sketch, policy), KnownNamespaces(), Audience::kOperator);
       CHECK(outcomes(explanation, Outcome::kFailed) == c.failed);
       CHECK(outcomes(explanation, Outcome::kNotMade) == c.not_made);
     }
@@ -165,8 +166,8 @@ TEST_CASE("An explanation is of the decision that evaluate takes, and listening 
   const Policy policy = make_policy();
   for (const RequestSketch& sketch : all_sketches()) {
     const SigningRequest request = sketched_request(sketch, policy);
-    const Decision decision = policy.evaluate(request);
-    const Explanation explanation = explain(policy, request, Audience::kTenant);
+    const Decision decision = policy.evaluate(request, KnownNamespaces());
+    const Explanation explanation = explain(policy, request, KnownNamespaces(), Audience::kTenant);
     INFO(told(explanation));
     REQUIRE(explanation.decision.verdict == decision.verdict);
     REQUIRE(to_message(explanation.decision.findings) == to_message(decision.findings));
@@ -177,7 +178,7 @@ TEST_CASE("An explanation is of the decision that evaluate takes, and listening 
       REQUIRE(outcomes(explanation, Outcome::kNotMade) == (service ? "identity tenant" : ""));
     }
     EvaluationTrace trace;
-    REQUIRE(policy.evaluate(request, &trace).verdict == decision.verdict);
+    REQUIRE(policy.evaluate(request, KnownNamespaces(), &trace).verdict == decision.verdict);
     for (const Finding& finding : decision.findings) {
       REQUIRE(trace.made.contains(finding.reason));
     }
@@ -193,10 +194,11 @@ TEST_CASE("A tenant is told nothing of another tenant, an operator everything") 
   bool operator_was_told = false;
   for (const RequestSketch& sketch : all_sketches()) {
     const SigningRequest request = sketched_request(sketch, policy);
-    const std::string to_tenant = told(explain(policy, request, Audience::kTenant));
+    const std::string to_tenant = told(explain(policy, request, KnownNamespaces(), Audience::kTenant));
     CAPTURE(to_tenant);
     REQUIRE(to_tenant.find("zebra") == std::string::npos);
-    operator_was_told |= told(explain(policy, request, Audience::kOperator)).find("zebra") != std::string::npos;
+    operator_was_told |=
+        told(explain(policy, request, KnownNamespaces(), Audience::kOperator)).find("zebra") != std::string::npos;
   }
   CHECK(operator_was_told);
 }
@@ -205,7 +207,8 @@ TEST_CASE("An operator is told whose the signer is that was asked for") {
   const Policy policy = make_policy();
   RequestSketch sketch = apple_workload();
   sketch.signer = "zebra-ca";
-  const Explanation explanation = explain(policy, sketched_request(sketch, policy), Audience::kOperator);
+  const Explanation explanation =
+      explain(policy, sketched_request(sketch, policy), KnownNamespaces(), Audience::kOperator);
   CHECK(told(explanation)
             .find("signer failed: \"zebra-ca\"; \"apple-ca\"; \"zebra-ca\" is a signer of zebra "
                   "(tenants[apple].signers)\n  asked for signer \"zebra-ca\"; tenant \"apple\" may use "

@@ -73,7 +73,7 @@ struct Case {
 };
 
 TEST_CASE("A workload's request is granted with exactly what it asked for") {
-  const Decision decision = make_policy().evaluate(make_request());
+  const Decision decision = make_policy().evaluate(make_request(), KnownNamespaces());
   REQUIRE(decision.verdict == Decision::Verdict::kGranted);
   REQUIRE(decision.grant);
   const Grant::Terms& terms = decision.grant->terms();
@@ -92,7 +92,7 @@ TEST_CASE("A workload's request is granted with exactly what it asked for") {
 }
 
 TEST_CASE("A grant is empty once it was moved from") {
-  Decision decision = make_policy().evaluate(make_request());
+  Decision decision = make_policy().evaluate(make_request(), KnownNamespaces());
   REQUIRE(decision.grant);
   const Grant taken = *std::move(decision.grant);
   CHECK_FALSE(taken.empty());
@@ -198,7 +198,7 @@ TEST_CASE("A workload's request is judged by every check of the table") {
     DYNAMIC_SECTION(c.name) {
       SigningRequest request = make_request();
       c.change(request);
-      const Decision decision = policy.evaluate(request);
+      const Decision decision = policy.evaluate(request, KnownNamespaces());
       CHECK(codes(decision) == c.codes);
       CHECK((decision.verdict == Decision::Verdict::kGranted) == c.codes.empty());
       CHECK(decision.grant.has_value() == c.codes.empty());
@@ -238,7 +238,7 @@ TEST_CASE("A service's request is judged by its signer's tenant") {
     DYNAMIC_SECTION(c.name) {
       SigningRequest request = make_service_request();
       c.change(request);
-      CHECK(codes(policy.evaluate(request)) == c.codes);
+      CHECK(codes(policy.evaluate(request, KnownNamespaces())) == c.codes);
     }
   }
 }
@@ -250,23 +250,23 @@ TEST_CASE("A key that the tenant may not have is refused without regard to its s
   request.pkcs10->key_type = KeyType::kRsa2048;
   request.pkcs10->key_name = "RSA-2048";
   request.pkcs10->signature = Pkcs10Facts::Signature::kFailed;
-  CHECK(codes(policy.evaluate(request)) == "KeyNotAllowed");
+  CHECK(codes(policy.evaluate(request, KnownNamespaces())) == "KeyNotAllowed");
 }
 
 TEST_CASE("A requester listed for one tenant may ask for that tenant alone") {
   const Policy policy = make_policy([](PolicyModel& model) { model.tenants[0].requesters = {"alice"}; });
   SigningRequest request = make_request();
   request.requester = "alice";
-  CHECK(codes(policy.evaluate(request)).empty());
+  CHECK(codes(policy.evaluate(request, KnownNamespaces())).empty());
   request.pkcs10->names[0].value = "spiffe://cluster.local/ns/bar/sa/app";
   request.signer_name = "clusterissuers.cert-manager.io/bar";
-  CHECK(codes(policy.evaluate(request)) == "RequesterNotAllowed");
+  CHECK(codes(policy.evaluate(request, KnownNamespaces())) == "RequesterNotAllowed");
 }
 
 TEST_CASE("An answer names no other tenant's signers") {
   SigningRequest request = make_request();
   request.pkcs10->names[0].value = "spiffe://cluster.local/ns/bar/sa/app";
-  const Decision decision = make_policy().evaluate(request);
+  const Decision decision = make_policy().evaluate(request, KnownNamespaces());
   CHECK(to_message(decision.findings) ==
         "signet: SignerNotAllowed: asked for signer \"foo\"; tenant \"bar\" may use \"bar\" (tenants[bar].signers)");
 }
@@ -279,7 +279,7 @@ TEST_CASE("A signer of another domain is none of our business") {
   SigningRequest request = make_request();
   request.signer_name = signer_name;
   request.pkcs10 = tl::unexpected<std::string>("never looked at");
-  CHECK(make_policy().evaluate(request).verdict == Decision::Verdict::kNotOurs);
+  CHECK(make_policy().evaluate(request, KnownNamespaces()).verdict == Decision::Verdict::kNotOurs);
 }
 
 TEST_CASE("In a shared domain the signers that no tenant has pass, but never the routed one") {
@@ -295,7 +295,7 @@ TEST_CASE("In a shared domain the signers that no tenant has pass, but never the
   CAPTURE(signer);
   SigningRequest request = make_request();
   request.signer_name = "clusterissuers.cert-manager.io/" + signer;
-  CHECK(policy.evaluate(request).verdict == verdict);
+  CHECK(policy.evaluate(request, KnownNamespaces()).verdict == verdict);
 }
 
 TEST_CASE("The granted lifetime is the shortest that was asked, and the maximum where nobody asked") {
@@ -308,7 +308,7 @@ TEST_CASE("The granted lifetime is the shortest that was asked, and the maximum 
   SigningRequest request = make_request();
   request.expiration_seconds = expiration;
   request.annotated_duration = annotation;
-  const Decision decision = make_policy().evaluate(request);
+  const Decision decision = make_policy().evaluate(request, KnownNamespaces());
   REQUIRE(decision.grant);
   CHECK(decision.grant->terms().lifetime == seconds(expected));
 }
@@ -317,11 +317,11 @@ TEST_CASE("In front of a foreign signer an absent lifetime counts as its 90 days
   const Policy policy = make_policy([](PolicyModel& model) { model.issuers = {"cert-manager"}; });
   SigningRequest request = make_request();
   request.expiration_seconds = std::nullopt;
-  CHECK(codes(policy.evaluate(request)) == "DurationTooLong");
+  CHECK(codes(policy.evaluate(request, KnownNamespaces())) == "DurationTooLong");
   request.annotated_duration = "2h";
-  REQUIRE(policy.evaluate(request).grant);
+  REQUIRE(policy.evaluate(request, KnownNamespaces()).grant);
   request.expiration_seconds = 3600;
-  CHECK(policy.evaluate(request).grant->terms().lifetime == hours(2));
+  CHECK(policy.evaluate(request, KnownNamespaces()).grant->terms().lifetime == hours(2));
   CHECK(policy.may_issue("cert-manager", "signet"));
   CHECK_FALSE(policy.may_issue("signet", "signet"));
 }
@@ -346,7 +346,7 @@ TEST_CASE("An adjustment sets or clamps the lifetime and rewrites no signer but 
   SigningRequest request = make_request();
   request.signer_name = "clusterissuers.cert-manager.io/" + signer;
   request.expiration_seconds = expiration;
-  const Policy::Adjustment adjustment = policy.adjust(request);
+  const Policy::Adjustment adjustment = policy.adjust(request, KnownNamespaces());
   CHECK(adjustment.signer_name == new_signer);
   CHECK(adjustment.expiration_seconds == new_expiration);
 }
@@ -356,15 +356,15 @@ TEST_CASE("Nothing is adjusted in a request whose tenant cannot be told") {
   SigningRequest request = make_request();
   request.expiration_seconds = std::nullopt;
   request.pkcs10->names[0].value = "spiffe://cluster.local/ns/qux/sa/app";
-  CHECK_FALSE(policy.adjust(request).expiration_seconds);
+  CHECK_FALSE(policy.adjust(request, KnownNamespaces()).expiration_seconds);
   request.pkcs10 = tl::unexpected<std::string>("x");
-  CHECK_FALSE(policy.adjust(request).expiration_seconds);
+  CHECK_FALSE(policy.adjust(request, KnownNamespaces()).expiration_seconds);
 }
 
 TEST_CASE("Istiod's ten years are clamped to the maximum of the signer's tenant") {
   SigningRequest request = make_service_request();
   request.expiration_seconds = 315360000;
-  CHECK(make_policy().adjust(request).expiration_seconds == 7776000);
+  CHECK(make_policy().adjust(request, KnownNamespaces()).expiration_seconds == 7776000);
 }
 
 TEST_CASE("A signer's Secret is the one that the policy names, else called after it") {

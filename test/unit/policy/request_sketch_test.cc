@@ -38,7 +38,7 @@ TEST_CASE("A sketch that says least is a workload's request as istiod makes it, 
   CHECK(request.usages ==
         std::vector<std::string>{"digital signature", "key encipherment", "server auth", "client auth"});
   CHECK_FALSE(request.expiration_seconds);
-  CHECK(policy.evaluate(request).verdict == Decision::Verdict::kGranted);
+  CHECK(policy.evaluate(request, KnownNamespaces()).verdict == Decision::Verdict::kGranted);
 }
 
 TEST_CASE("A sketch's requester is whom the policy lists first, and self is the identity's account") {
@@ -62,14 +62,14 @@ TEST_CASE("A sketch's requester is whom the policy lists first, and self is the 
   sketch.requester = c.requester;
   const SigningRequest request = sketched_request(sketch, policy);
   CHECK(request.requester == c.expected);
-  CHECK(policy.evaluate(request).verdict == c.verdict);
+  CHECK(policy.evaluate(request, KnownNamespaces()).verdict == c.verdict);
 }
 
 TEST_CASE("Groups that are said replace those that Kubernetes gives a service account") {
   const Policy policy = make_policy({"self"});
   RequestSketch sketch = workload("foo");
   sketch.groups = {"system:authenticated"};
-  CHECK(policy.evaluate(sketched_request(sketch, policy)).denied());
+  CHECK(policy.evaluate(sketched_request(sketch, policy), KnownNamespaces()).denied());
 }
 
 TEST_CASE("A signer with a slash is a whole signerName") {
@@ -81,7 +81,7 @@ TEST_CASE("A sketch that is mutated has its lifetime clamped and the routed sign
   const Policy policy = make_policy();
   RequestSketch sketch = workload("routed");
   sketch.duration = std::chrono::hours(48);
-  CHECK(policy.evaluate(sketched_request(sketch, policy)).findings.size() == 2);
+  CHECK(policy.evaluate(sketched_request(sketch, policy), KnownNamespaces()).findings.size() == 2);
   sketch.mutate = true;
   const SigningRequest request = sketched_request(sketch, policy);
   CHECK(request.signer_name == "clusterissuers.cert-manager.io/foo");

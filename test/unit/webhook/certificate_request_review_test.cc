@@ -73,7 +73,8 @@ ReviewOutcome review(PolicyModel::CertificateRequests certificate_requests, Oper
   request.object = object->root();
   request.old_object = old_object->root();
   const Policy policy = policy_with(certificate_requests);
-  return validate_certificate_request(request, {.policy = policy, .issuers = nullptr, .self = {}, .now = {}});
+  return validate_certificate_request(
+      request, {.policy = policy, .namespaces = KnownNamespaces(), .issuers = nullptr, .self = {}, .now = {}});
 }
 
 // "allowed", or the message of the denial.

@@ -39,7 +39,8 @@ std::string answer(ReviewOutcome (*handler)(const AdmissionRequest&, const Revie
   request.operation = operation;
   request.object = document->root();
   request.old_object = old_document->root();
-  const ReviewOutcome outcome = handler(request, {.policy = policy(), .issuers = nullptr, .self = {}, .now = {}});
+  const ReviewOutcome outcome = handler(
+      request, {.policy = policy(), .namespaces = KnownNamespaces(), .issuers = nullptr, .self = {}, .now = {}});
   if (!outcome.answer.allowed) {
     return outcome.answer.message.substr(std::string_view("signet: ").size());
   }
@@ -219,7 +220,8 @@ TEST_CASE("A namespaced Issuer of the policy is told apart by its namespace") {
   REQUIRE(document);
   AdmissionRequest request;
   request.object = document->root();
-  const ReviewContext context{.policy = namespaced, .issuers = nullptr, .self = {}, .now = {}};
+  const ReviewContext context{
+      .policy = namespaced, .namespaces = KnownNamespaces(), .issuers = nullptr, .self = {}, .now = {}};
   request.name_space = "foo";
   CHECK_FALSE(validate_certificate_request(request, context).answer.allowed);
   request.name_space = "bar";

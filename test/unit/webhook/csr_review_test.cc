@@ -67,7 +67,8 @@ std::string answer(ReviewKind kind, const std::string& body, std::string_view se
   const auto request = AdmissionRequest::decode(document->root());
   INFO((request ? "" : request.error()));
   REQUIRE(request);
-  const ReviewContext context{.policy = policy(), .issuers = nullptr, .self = std::string(self), .now = {}};
+  const ReviewContext context{
+      .policy = policy(), .namespaces = KnownNamespaces(), .issuers = nullptr, .self = std::string(self), .now = {}};
   const ReviewOutcome outcome =
       kind == ReviewKind::kValidate ? validate_csr(*request, context) : mutate_csr(*request, context);
   if (!outcome.answer.allowed) {
@@ -202,7 +203,8 @@ TEST_CASE("The record names who is answered, and no signer where nothing is gran
                    "status"),
        "denied", ""},
   };
-  const ReviewContext context{.policy = policy(), .issuers = nullptr, .self = std::string(kSelf), .now = {}};
+  const ReviewContext context{
+      .policy = policy(), .namespaces = KnownNamespaces(), .issuers = nullptr, .self = std::string(kSelf), .now = {}};
   for (const Case& c : cases) {
     DYNAMIC_SECTION(c.name) {
       const auto reviewed = review(ReviewKind::kValidate, c.body, context);
@@ -256,7 +258,8 @@ TEST_CASE("What is no AdmissionReview is told with the place") {
        {without(R"("userInfo":{)", R"("userInfo":{"groups":[1],)"), "request.userInfo.groups: must be a list of texts"},
        {without(R"("userInfo":{)", R"("userInfo":{"username":"x",)"), "not JSON"},
        {good + "x", "not JSON"}}));
-  const ReviewContext context{.policy = policy(), .issuers = nullptr, .self = {}, .now = {}};
+  const ReviewContext context{
+      .policy = policy(), .namespaces = KnownNamespaces(), .issuers = nullptr, .self = {}, .now = {}};
   const auto reviewed = review(ReviewKind::kValidate, body, context);
   REQUIRE_FALSE(reviewed);
   CHECK_THAT(reviewed.error(), Catch::StartsWith(error));
@@ -266,7 +269,8 @@ TEST_CASE("A kind that nobody reviews is denied by validation and passed by muta
   std::string body = review_json("CREATE", "alice", "{}");
   const std::string kind = "\"kind\":\"CertificateSigningRequest\"}";
   body.replace(body.find(kind), kind.size(), "\"kind\":\"Lease\"}");
-  const ReviewContext context{.policy = policy(), .issuers = nullptr, .self = {}, .now = {}};
+  const ReviewContext context{
+      .policy = policy(), .namespaces = KnownNamespaces(), .issuers = nullptr, .self = {}, .now = {}};
   CHECK_THAT(review(ReviewKind::kValidate, body, context).value().body, Catch::Contains(R"("allowed":false)"));
   CHECK_THAT(review(ReviewKind::kMutate, body, context).value().body, Catch::Contains(R"("allowed":true)"));
 }

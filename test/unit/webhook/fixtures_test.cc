@@ -28,7 +28,8 @@ TEST_CASE("Each review of the test data is answered as expected") {
     REQUIRE(document);
     DYNAMIC_SECTION(name) {
       const auto reviewed =
-          review(ReviewKind::kValidate, body, {.policy = policy, .issuers = nullptr, .self = {}, .now = {}});
+          review(ReviewKind::kValidate, body,
+                 {.policy = policy, .namespaces = KnownNamespaces(), .issuers = nullptr, .self = {}, .now = {}});
       REQUIRE(reviewed);
       const auto answer = JsonDocument::parse(reviewed->body);
       REQUIRE(answer);

@@ -1,0 +1,121 @@
+#include "policy/tenancy.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace signet {
+namespace {
+
+using Owner = Tenancy::Owner;
+
+// The owner so far, once `tenant` claims it too.
+Owner claimed_by(const Owner& owner, std::size_t tenant) {
+  const Owner claimed{.kind = Owner::Kind::kTenant, .tenant = tenant};
+  return owner.kind == Owner::Kind::kNobody || owner == claimed ? claimed
+                                                                : Owner{.kind = Owner::Kind::kContested, .tenant = 0};
+}
+
+}  // namespace
+
+void Tenancy::Affixes::add(const std::string& text, std::size_t tenant) {
+  tenant_by_text.emplace(text, tenant);
+  if (std::ranges::find(lengths, text.size()) == lengths.end()) {
+    lengths.push_back(text.size());
+  }
+}
+
+Tenancy::Tenancy(const std::vector<PolicyModel::Tenant>& tenants) {
+  for (std::size_t i = 0; i < tenants.size(); ++i) {
+    for (const NamePattern& pattern : tenants[i].namespaces) {
+      switch (pattern.kind()) {
+        case NamePattern::Kind::kExact:
+          tenant_by_name_.emplace(pattern.text(), i);
+          break;
+        case NamePattern::Kind::kPrefix:
+          prefixes_.add(pattern.text(), i);
+          break;
+        case NamePattern::Kind::kSuffix:
+          suffixes_.add(pattern.text(), i);
+          break;
+      }
+    }
+    if (tenants[i].namespace_selector) {
+      selectors_.push_back({*tenants[i].namespace_selector, i});
+      index(static_cast<std::uint32_t>(selectors_.size() - 1));
+    }
+  }
+  std::ranges::sort(deciding_labels_);
+  deciding_labels_.erase(std::ranges::unique(deciding_labels_).begin(), deciding_labels_.end());
+}
+
+void Tenancy::index(std::uint32_t selector) {
+  using Operator = LabelSelector::Operator;
+  const std::vector<LabelSelector::Requirement>& requirements = selectors_[selector].selector.requirements;
+  for (const LabelSelector::Requirement& requirement : requirements) {
+    if (requirement.key != kNamespaceNameLabel) {
+      deciding_labels_.push_back(requirement.key);
+    }
+  }
+  const auto with = [&](Operator op) { return std::ranges::find(requirements, op, &LabelSelector::Requirement::op); };
+  if (const auto needed = with(Operator::kIn); needed != requirements.end()) {
+    for (const std::string& value : needed->values) {
+      selectors_by_value_[needed->key][value].push_back(selector);
+    }
+  } else if (const auto present = with(Operator::kExists); present != requirements.end()) {
+    selectors_by_key_[present->key].push_back(selector);
+  } else {
+    selectors_of_all_.push_back(selector);
+  }
+}
+
+Owner Tenancy::owner_by_name(std::string_view ns) const {
+  if (const auto exact = tenant_by_name_.find(ns); exact != tenant_by_name_.end()) {
+    return {.kind = Owner::Kind::kTenant, .tenant = exact->second};
+  }
+  Owner owner;
+  const auto try_affixes = [&](const Affixes& affixes, const auto& affix_of) {
+    for (const std::size_t length : affixes.lengths) {
+      if (length <= ns.size()) {
+        if (const auto found = affixes.tenant_by_text.find(affix_of(length)); found != affixes.tenant_by_text.end()) {
+          owner = claimed_by(owner, found->second);
+        }
+      }
+    }
+  };
+  try_affixes(prefixes_, [ns](std::size_t length) { return ns.substr(0, length); });
+  try_affixes(suffixes_, [ns](std::size_t length) { return ns.substr(ns.size() - length); });
+  return owner;
+}
+
+Owner Tenancy::owner_by_labels(const Labels& labels) const {
+  Owner owner;
+  const auto try_selectors = [&](const std::vector<std::uint32_t>& selectors) {
+    for (const std::uint32_t index : selectors) {
+      if (selectors_[index].selector.matches(labels)) {
+        owner = claimed_by(owner, selectors_[index].tenant);
+      }
+    }
+  };
+  for (const auto& [key, value] : labels) {
+    if (const auto values = selectors_by_value_.find(key); values != selectors_by_value_.end()) {
+      if (const auto selectors = values->second.find(value); selectors != values->second.end()) {
+        try_selectors(selectors->second);
+      }
+    }
+    if (const auto selectors = selectors_by_key_.find(key); selectors != selectors_by_key_.end()) {
+      try_selectors(selectors->second);
+    }
+  }
+  try_selectors(selectors_of_all_);
+  return owner;
+}
+
+Owner Tenancy::owner_of(std::string_view ns, const Labels* labels) const {
+  const Owner by_name = owner_by_name(ns);
+  if (by_name.kind != Owner::Kind::kNobody || selectors_.empty()) {
+    return by_name;
+  }
+  return labels == nullptr ? Owner{.kind = Owner::Kind::kUnknown, .tenant = 0} : owner_by_labels(*labels);
+}
+
+}  // namespace signet
