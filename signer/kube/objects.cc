@@ -60,24 +60,20 @@ class FieldReader {
     out = *value;
   }
 
-  void strings(std::string_view key, std::vector<std::string>& out) const {
-    const JsonView field = array(key);
-    out.reserve(field.size());
-    for (const JsonView element : field.elements()) {
-      const auto text = element.as_string();
-      if (!text) return refuse(std::string(key) + '[' + std::to_string(out.size()) + ']', "must be a string");
-      out.emplace_back(*text);
+  void strings(std::string_view key, std::vector<std::string>& out) const { strings(key, object_.get(key), out); }
+
+  void string_map(std::string_view key, StringMap& out) const {
+    for (const auto& [name, value] : map(key).members()) {
+      const auto text = value.as_string();
+      if (!text) return refuse(entry(key, name), "must be a string");
+      out.emplace(name, *text);
     }
   }
 
-  void string_map(std::string_view key, StringMap& out) const {
-    const JsonView field = object_.get(key);
-    if (field.is_absent_or_null()) return;
-    if (!field.is_object()) return refuse(key, "must be an object");
-    for (const auto& [name, value] : field.members()) {
-      const auto text = value.as_string();
-      if (!text) return refuse(std::string(key) + "[\"" + std::string(name) + "\"]", "must be a string");
-      out.emplace(name, *text);
+  void strings_map(std::string_view key, std::map<std::string, std::vector<std::string>>& out) const {
+    for (const auto& [name, value] : map(key).members()) {
+      const auto [place, is_new] = out.try_emplace(std::string(name));
+      if (is_new) strings(entry(key, name), value, place->second);
     }
   }
 
@@ -85,7 +81,7 @@ class FieldReader {
   template <typename Read>
   void objects(std::string_view key, Read read) const {
     std::size_t index = 0;
-    for (const JsonView element : array(key).elements()) {
+    for (const JsonView element : array(key, object_.get(key)).elements()) {
       const std::string place = std::string(key) + '[' + std::to_string(index++) + ']';
       if (!element.is_object()) return refuse(place, "must be an object");
       read(FieldReader(element, path_of(place), error_));
@@ -101,8 +97,27 @@ class FieldReader {
     if (error_.empty()) error_ = path_of(key) + ": " + std::string(rule);
   }
 
-  [[nodiscard]] JsonView array(std::string_view key) const {
+  [[nodiscard]] static std::string entry(std::string_view key, std::string_view name) {
+    return std::string(key) + "[\"" + std::string(name) + "\"]";
+  }
+
+  void strings(std::string_view key, JsonView field, std::vector<std::string>& out) const {
+    const JsonView list = array(key, field);
+    out.reserve(list.size());
+    for (const JsonView element : list.elements()) {
+      const auto text = element.as_string();
+      if (!text) return refuse(std::string(key) + '[' + std::to_string(out.size()) + ']', "must be a string");
+      out.emplace_back(*text);
+    }
+  }
+
+  [[nodiscard]] JsonView map(std::string_view key) const {
     const JsonView field = object_.get(key);
+    if (!field.is_absent_or_null() && !field.is_object()) refuse(key, "must be an object");
+    return field;
+  }
+
+  [[nodiscard]] JsonView array(std::string_view key, JsonView field) const {
     if (!field.is_absent_or_null() && !field.is_array()) refuse(key, "must be a list");
     return field.is_array() ? field : JsonView();
   }
@@ -139,6 +154,7 @@ tl::expected<CertificateSigningRequest, std::string> CertificateSigningRequest::
   spec.string("username", csr.spec.username);
   spec.string("uid", csr.spec.uid);
   spec.strings("groups", csr.spec.groups);
+  spec.strings_map("extra", csr.spec.extra);
 
   const FieldReader status = root.object("status");
   status.objects("conditions", [&csr](const FieldReader& fields) {

@@ -48,6 +48,8 @@ struct CertificateSigningRequest {
     std::string username;
     std::string uid;
     std::vector<std::string> groups;
+    // What the authenticator tells beside that, as `authentication.kubernetes.io/pod-name`.
+    std::map<std::string, std::vector<std::string>> extra;
 
     bool operator==(const Spec&) const = default;
   };

@@ -22,7 +22,13 @@ JsonDocument document_of(const CertificateSigningRequest& csr) {
   for (const std::string& usage : csr.spec.usages) json.string(usage);
   json.end_array().key("groups").begin_array();
   for (const std::string& group : csr.spec.groups) json.string(group);
-  json.end_array().end_object().key("status").begin_object();
+  json.end_array().key("extra").begin_object();
+  for (const auto& [key, values] : csr.spec.extra) {
+    json.key(key).begin_array();
+    for (const std::string& value : values) json.string(value);
+    json.end_array();
+  }
+  json.end_object().end_object().key("status").begin_object();
   json.key("certificate").string(base64_encode(csr.status.certificate)).key("conditions").begin_array();
   for (const CsrCondition& condition : csr.status.conditions) {
     json.begin_object().key("type").string(condition.type).key("status").string(condition.status).end_object();
