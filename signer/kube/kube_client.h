@@ -23,8 +23,8 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<std::string> list_csrs(const std::string& signer_name,
                                                   const std::function<void(JsonView)>& visit,
                                                   const std::stop_token& stop) override;
-  [[nodiscard]] KubeResult<void> watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
-                                            const std::stop_token& stop) override;
+  [[nodiscard]] KubeResult<void> watch_csrs(const std::string& signer_name, const WatchRequest& request,
+                                            const WatchHandler& handler, const std::stop_token& stop) override;
   [[nodiscard]] KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
   [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                                        const std::string& merge_patch) override;

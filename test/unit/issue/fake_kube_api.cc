@@ -39,6 +39,15 @@ JsonDocument document_of(const CertificateSigningRequest& csr) {
   return std::move(*document);
 }
 
+// Silent until it is stopped: what the tests need of a watch comes with the list.
+KubeResult<void> silent_watch(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  stopped.wait(lock, stop, [] { return false; });
+  return {};
+}
+
 }  // namespace
 
 void FakeKubeApi::put(const CertificateSigningRequest& csr) {
@@ -132,14 +141,9 @@ KubeResult<std::string> FakeKubeApi::list_csrs(const std::string& signer_name,
   return "1";
 }
 
-// Silent until it is stopped: what the tests need of a watch comes with the list.
-KubeResult<void> FakeKubeApi::watch_csrs(const CsrWatchRequest& /*request*/, const CsrWatchHandler& /*handler*/,
-                                         const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  stopped.wait(lock, stop, [] { return false; });
-  return {};
+KubeResult<void> FakeKubeApi::watch_csrs(const std::string& /*signer_name*/, const WatchRequest& /*request*/,
+                                         const WatchHandler& /*handler*/, const std::stop_token& stop) {
+  return silent_watch(stop);
 }
 
 KubeResult<TlsSecret> FakeKubeApi::get_tls_secret(const std::string& name_space, const std::string& name) {

@@ -38,7 +38,7 @@ class FakeKubeApi final : public KubeApi {
 
   KubeResult<std::string> list_csrs(const std::string& signer_name, const std::function<void(JsonView)>& visit,
                                     const std::stop_token& stop) override;
-  KubeResult<void> watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
+  KubeResult<void> watch_csrs(const std::string& signer_name, const WatchRequest& request, const WatchHandler& handler,
                               const std::stop_token& stop) override;
   KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
   KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,

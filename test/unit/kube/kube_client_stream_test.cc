@@ -146,13 +146,13 @@ WatchRun run_watch(const std::string& body, bool in_order, std::function<bool(st
   });
   const auto client = connect(server.access(cluster().ca));
   WatchRun run;
-  CsrWatchHandler handler{
+  WatchHandler handler{
       std::move(wants_line), [&run](const WatchEvent& event) {
         run.events.push_back(std::to_string(static_cast<int>(event.type)) + ' ' +
                              std::string(event.object.at("metadata", "name").as_string().value_or("-")) + ' ' +
                              std::string(event.object.at("metadata", "resourceVersion").as_string().value_or("-")));
       }};
-  run.end = client->watch_csrs({"example.com/foo", "5&x", std::chrono::seconds(60)}, handler, {});
+  run.end = client->watch_csrs("example.com/foo", {"5&x", std::chrono::seconds(60)}, handler, {});
   run.target = server.seen().at(0).target;
   return run;
 }
@@ -226,7 +226,7 @@ TEST_CASE("A line that the end of the answer cut off is not an event") {
 TEST_CASE("A watch that the server refuses ends with its answer") {
   FakeApiServer server(cluster().server, always(403, R"({"message":"cannot watch"})"));
   const auto client = connect(server.access(cluster().ca));
-  const auto end = client->watch_csrs({}, {{}, [](const WatchEvent&) { FAIL_CHECK("an event"); }}, {});
+  const auto end = client->watch_csrs("", {}, {{}, [](const WatchEvent&) { FAIL_CHECK("an event"); }}, {});
   REQUIRE_FALSE(end.has_value());
   CHECK(end.error().kind == Kind::kForbidden);
   CHECK(end.error().message == "cannot watch");
@@ -268,7 +268,7 @@ TEST_CASE("A silent watch ends at once when it is stopped from another thread") 
     events.wait(0);
     stop.request_stop();
   });
-  const auto end = client->watch_csrs({"", "1", std::chrono::hours(1)},
+  const auto end = client->watch_csrs("", {"1", std::chrono::hours(1)},
                                       {{},
                                        [&](const WatchEvent&) {
                                          ++events;
@@ -284,7 +284,7 @@ TEST_CASE("A request that is stopped before it begins is not sent") {
   const auto client = connect(server.access(cluster().ca));
   std::stop_source stop;
   stop.request_stop();
-  CHECK(client->watch_csrs({}, {}, stop.get_token()).has_value());
+  CHECK(client->watch_csrs("", {}, {}, stop.get_token()).has_value());
   CHECK(client->list_csrs("", {}, stop.get_token()).error().kind == Kind::kTransport);
   CHECK(server.seen().empty());
 }
@@ -293,7 +293,7 @@ TEST_CASE("A request that is stopped before it begins is not sent") {
 TEST_CASE("A watch that is silent beyond its timeout is ended") {
   SilentServer server;
   const auto client = connect(server.access());
-  const auto end = client->watch_csrs({"", "1", std::chrono::seconds(-9)}, {{}, [](const WatchEvent&) {}}, {});
+  const auto end = client->watch_csrs("", {"1", std::chrono::seconds(-9)}, {{}, [](const WatchEvent&) {}}, {});
   REQUIRE_FALSE(end.has_value());
   CHECK(end.error().kind == Kind::kTransport);
 }
