@@ -116,6 +116,15 @@ class KubeApi {
   [[nodiscard]] virtual KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                                                const std::string& merge_patch) = 0;
 
+  // As list_csrs, for every namespace, but each is seen once: kGone when the pages expire, and what was seen is no list
+  // then.
+  [[nodiscard]] virtual KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
+                                                                const std::stop_token& stop) = 0;
+
+  // As watch_csrs, for every namespace.
+  [[nodiscard]] virtual KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
+                                                          const std::stop_token& stop) = 0;
+
   [[nodiscard]] virtual KubeResult<TlsSecret> get_tls_secret(const std::string& name_space,
                                                              const std::string& name) = 0;
 

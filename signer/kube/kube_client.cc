@@ -278,6 +278,16 @@ KubeResult<CertificateSigningRequest> HttpKubeClient::patch_csr_status(const std
   return transport_->call(request).and_then(decode<CertificateSigningRequest>);
 }
 
+KubeResult<std::string> HttpKubeClient::list_namespaces(const std::function<void(JsonView)>& visit,
+                                                        const std::stop_token& stop) {
+  return transport_->list(kNamespacePath, {}, 0, visit, stop);
+}
+
+KubeResult<void> HttpKubeClient::watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
+                                                  const std::stop_token& stop) {
+  return transport_->watch(kNamespacePath, {}, request, handler, stop);
+}
+
 KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_space, const std::string& name) {
   const auto path = path_in_namespace(name_space, "secrets", name);
   if (!path) return tl::unexpected(path.error());

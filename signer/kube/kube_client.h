@@ -28,6 +28,10 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
   [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                                        const std::string& merge_patch) override;
+  [[nodiscard]] KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
+                                                        const std::stop_token& stop) override;
+  [[nodiscard]] KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
+                                                  const std::stop_token& stop) override;
   [[nodiscard]] KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
   [[nodiscard]] KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,
                                                    const TlsSecret& secret, DryRun dry_run) override;

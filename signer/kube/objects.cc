@@ -33,6 +33,12 @@ class FieldReader {
     }
   }
 
+  // A text that is never empty where the API server stored the object.
+  void needed_string(std::string_view key, std::string& out) const {
+    string(key, out);
+    if (out.empty()) refuse(key, "must not be empty");
+  }
+
   void base64(std::string_view key, std::string& out) const {
     const JsonView field = object_.get(key);
     if (field.is_absent_or_null()) return;
@@ -204,6 +210,16 @@ tl::expected<CertificateRequest, std::string> CertificateRequest::decode(JsonVie
   spec.boolean("isCA", request.is_ca);
   if (!error.empty()) return tl::unexpected(std::move(error));
   return request;
+}
+
+tl::expected<Namespace, std::string> Namespace::decode(JsonView object) {
+  Namespace ns;
+  std::string error;
+  const FieldReader metadata = FieldReader(object, "", error).object("metadata");
+  metadata.needed_string("name", ns.name);
+  metadata.string_map("labels", ns.labels);
+  if (!error.empty()) return tl::unexpected(std::move(error));
+  return ns;
 }
 
 bool CertificateSigningRequest::has_condition(std::string_view type) const {

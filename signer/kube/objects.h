@@ -105,4 +105,13 @@ struct CertificateRequest {
   [[nodiscard]] static tl::expected<CertificateRequest, std::string> decode(JsonView object);
 };
 
+// v1 Namespace, as far as we read it.
+struct Namespace {
+  std::string name;
+  StringMap labels;
+
+  // As of a CertificateSigningRequest, and the name must be there.
+  [[nodiscard]] static tl::expected<Namespace, std::string> decode(JsonView object);
+};
+
 }  // namespace signet

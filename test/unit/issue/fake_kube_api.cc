@@ -146,6 +146,16 @@ KubeResult<void> FakeKubeApi::watch_csrs(const std::string& /*signer_name*/, con
   return silent_watch(stop);
 }
 
+KubeResult<std::string> FakeKubeApi::list_namespaces(const std::function<void(JsonView)>& /*visit*/,
+                                                     const std::stop_token& /*stop*/) {
+  return "1";
+}
+
+KubeResult<void> FakeKubeApi::watch_namespaces(const WatchRequest& /*request*/, const WatchHandler& /*handler*/,
+                                               const std::stop_token& stop) {
+  return silent_watch(stop);
+}
+
 KubeResult<TlsSecret> FakeKubeApi::get_tls_secret(const std::string& name_space, const std::string& name) {
   const auto found = secrets.find(name_space + "/" + name);
   if (found == secrets.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));

@@ -43,6 +43,10 @@ class FakeKubeApi final : public KubeApi {
   KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
   KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                          const std::string& merge_patch) override;
+  KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
+                                          const std::stop_token& stop) override;
+  KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
+                                    const std::stop_token& stop) override;
   KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
   KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name, const TlsSecret& secret,
                                      DryRun dry_run) override;

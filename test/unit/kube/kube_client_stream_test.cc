@@ -76,6 +76,33 @@ TEST_CASE("A list whose pages expired starts anew, but not for ever") {
   CHECK(version.error().kind == Kind::kGone);
 }
 
+TEST_CASE("Namespaces are listed page by page, each once, so not anew when the pages expired") {
+  std::atomic<bool> is_expired = false;
+  FakeApiServer server(cluster().server, [&](const Request& request, Response& response) {
+    const bool is_first = !request.has_param("continue");
+    if (is_expired && !is_first) {
+      response.status = 410;
+    } else {
+      response.set_content(is_first ? R"({"metadata":{"resourceVersion":"5","continue":"x"},"items":[{"a":1}]})"
+                                    : R"({"metadata":{"resourceVersion":"5"},"items":[{"b":1}]})",
+                           "application/json");
+    }
+  });
+  const auto client = connect(server.access(cluster().ca));
+  std::vector<std::string> keys;
+  const auto visit = [&keys](JsonView object) { keys.emplace_back(object.member(0).key); };
+  CHECK(client->list_namespaces(visit, {}) == "5");
+  CHECK(keys == std::vector<std::string>{"a", "b"});
+  CHECK(server.seen().at(0).target == "/api/v1/namespaces?limit=500");
+  CHECK(server.seen().at(1).target == "/api/v1/namespaces?limit=500&continue=x");
+
+  is_expired = true;
+  const auto expired = client->list_namespaces(visit, {});
+  REQUIRE_FALSE(expired.has_value());
+  CHECK(expired.error().kind == Kind::kGone);
+  CHECK(server.seen().size() == 4);
+}
+
 TEST_CASE("A page that is too large is asked for again with fewer objects") {
   FakeApiServer server(cluster().server, [](const Request& request, Response& response) {
     if (request.get_param_value("limit") == "500") {
@@ -173,6 +200,19 @@ TEST_CASE("A watch hands on every event until the server ends it") {
         "/apis/certificates.k8s.io/v1/"
         "certificatesigningrequests?watch=true&allowWatchBookmarks=true&resourceVersion=5%26x"
         "&timeoutSeconds=60&fieldSelector=spec.signerName%3Dexample.com%2Ffoo");
+}
+
+TEST_CASE("Namespaces are watched from where the list ended") {
+  FakeApiServer server(cluster().server, always(200, event("ADDED", R"({"metadata":{"name":"foo"}})") + kBookmark));
+  std::vector<std::string> names;
+  const WatchHandler handler{{}, [&names](const WatchEvent& event) {
+                               names.emplace_back(event.object.at("metadata", "name").as_string().value_or("-"));
+                             }};
+  const auto client = connect(server.access(cluster().ca));
+  CHECK(client->watch_namespaces({"5", std::chrono::seconds(60)}, handler, {}).has_value());
+  CHECK(names == std::vector<std::string>{"foo", "-"});
+  CHECK(server.seen().at(0).target ==
+        "/api/v1/namespaces?watch=true&allowWatchBookmarks=true&resourceVersion=5&timeoutSeconds=60");
 }
 
 TEST_CASE("A watch drops what its filter does not want before it is parsed") {

@@ -120,6 +120,35 @@ TEST_CASE("Specs that differ in what the authenticator told are not equal") {
   }
 }
 
+TEST_CASE("A Namespace is read with its name and labels, or refused with a JSON path") {
+  const auto decode_namespace = [](std::string_view text) {
+    const auto document = JsonDocument::parse(text);
+    REQUIRE(document.has_value());
+    return Namespace::decode(document->root());
+  };
+  const auto ns = decode_namespace(
+      R"({"metadata":{"name":"foo","labels":{"kubernetes.io/metadata.name":"foo","tenant":""}},"status":{"phase":"Active"}})");
+  REQUIRE(ns.has_value());
+  CHECK(ns->name == "foo");
+  CHECK(ns->labels == StringMap{{"kubernetes.io/metadata.name", "foo"}, {"tenant", ""}});
+  for (const char* text : {R"({"metadata":{"name":"foo"}})", R"({"metadata":{"name":"foo","labels":null}})"}) {
+    CHECK(decode_namespace(text)->labels.empty());
+  }
+
+  const std::pair<const char*, const char*> rows[] = {
+      {"7", "the object: must be an object"},
+      {"{}", "metadata.name: must not be empty"},
+      {R"({"metadata":{"name":""}})", "metadata.name: must not be empty"},
+      {R"({"metadata":{"name":7}})", "metadata.name: must be a string"},
+      {R"({"metadata":{"name":"foo","labels":"x"}})", "metadata.labels: must be an object"},
+      {R"({"metadata":{"name":"foo","labels":{"a":"1","b/c":2}}})", R"(metadata.labels["b/c"]: must be a string)"},
+  };
+  for (const auto& [text, error] : rows) {
+    INFO(text);
+    CHECK(decode_namespace(text) == tl::unexpected<std::string>(error));
+  }
+}
+
 TEST_CASE("The request of a recorded review is read down to its PEM") {
   std::ifstream file(SIGNET_TESTDATA "/reviews/workload-rsa.json");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -22,10 +22,12 @@ inline tl::unexpected<KubeError> injected(KubeError::Kind kind,
   return tl::unexpected(KubeError{kind, 500, "injected", retry_after});
 }
 
-// An API server by script: per signer, the answers to the next lists and watches. A list beyond
+// An API server by script: per signer, and for kNamespaces, the answers to the next lists and watches. A list beyond
 // the script is empty, a watch beyond it silent until it is stopped.
 class ScriptedApi : public KubeApi {
  public:
+  static constexpr const char* kNamespaces = "namespaces";
+
   struct List {
     std::vector<std::string> objects;
     KubeResult<std::string> end;
@@ -45,6 +47,13 @@ class ScriptedApi : public KubeApi {
   KubeResult<void> watch_csrs(const std::string& signer, const WatchRequest& request, const WatchHandler& handler,
                               const std::stop_token& stop) override {
     return watch(signer, request, handler, stop);
+  }
+  KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit, const std::stop_token&) override {
+    return list(kNamespaces, visit);
+  }
+  KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
+                                    const std::stop_token& stop) override {
+    return watch(kNamespaces, request, handler, stop);
   }
 
   KubeResult<CertificateSigningRequest> get_csr(const std::string&) override {
