@@ -116,6 +116,10 @@ class KubeApi {
   [[nodiscard]] virtual KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                                                const std::string& merge_patch) = 0;
 
+  // As patch_csr_status, to the approval subresource: see approval_patch().
+  [[nodiscard]] virtual KubeResult<CertificateSigningRequest> approve_csr(const std::string& name,
+                                                                          const std::string& merge_patch) = 0;
+
   // As list_csrs, for every namespace, but each is seen once: kGone when the pages expire, and what was seen is no list
   // then.
   [[nodiscard]] virtual KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,

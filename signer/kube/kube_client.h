@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 #include "signer/kube/kube_api.h"
@@ -28,6 +29,8 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
   [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                                        const std::string& merge_patch) override;
+  [[nodiscard]] KubeResult<CertificateSigningRequest> approve_csr(const std::string& name,
+                                                                  const std::string& merge_patch) override;
   [[nodiscard]] KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
                                                         const std::stop_token& stop) override;
   [[nodiscard]] KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
@@ -39,6 +42,9 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<bool> may_i(const AccessQuestion& question) override;
 
  private:
+  [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr(const std::string& name, std::string_view subresource,
+                                                                const std::string& merge_patch);
+
   std::unique_ptr<Transport> transport_;
 };
 

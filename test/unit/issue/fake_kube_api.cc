@@ -100,35 +100,42 @@ KubeResult<CertificateSigningRequest> FakeKubeApi::get_csr(const std::string& na
 
 KubeResult<CertificateSigningRequest> FakeKubeApi::patch_csr_status(const std::string& name,
                                                                     const std::string& merge_patch) {
-  return with_mishap(patches, [&]() -> KubeResult<CertificateSigningRequest> {
+  return with_mishap(patches, [&] {
     ++patch_count_;
-    const auto found = stored_.find(name);
-    if (found == stored_.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
-    CertificateSigningRequest& csr = found->second;
-    const auto patch = JsonDocument::parse(merge_patch);
-    if (!patch) return tl::unexpected(kube_error(KubeError::Kind::kInvalid, patch.error()));
-    const JsonView metadata = patch->root().get("metadata");
-    if (metadata.get("uid").as_string() != csr.uid ||
-        metadata.get("resourceVersion").as_string() != csr.resource_version) {
-      return tl::unexpected(kube_error(KubeError::Kind::kConflict, "the object has been modified"));
-    }
-    const JsonView status = patch->root().get("status");
-    if (const auto certificate = status.get("certificate").as_string()) {
-      csr.status.certificate = base64_decode(*certificate).value();
-    }
-    if (status.get("conditions").exists()) {
-      csr.status.conditions.clear();
-      for (const JsonView condition : status.get("conditions").elements()) {
-        const auto text = [&](std::string_view key) {
-          return std::string(condition.get(key).as_string().value_or(""));
-        };
-        csr.status.conditions.push_back({text("type"), text("status"), text("reason"), text("message"),
-                                         text("lastUpdateTime"), text("lastTransitionTime")});
-      }
-    }
-    csr.resource_version = std::to_string(next_version_++);
-    return csr;
+    return patch(name, merge_patch);
   });
+}
+
+KubeResult<CertificateSigningRequest> FakeKubeApi::approve_csr(const std::string& name,
+                                                               const std::string& merge_patch) {
+  return with_mishap(approvals, [&] { return patch(name, merge_patch); });
+}
+
+KubeResult<CertificateSigningRequest> FakeKubeApi::patch(const std::string& name, const std::string& merge_patch) {
+  const auto found = stored_.find(name);
+  if (found == stored_.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
+  CertificateSigningRequest& csr = found->second;
+  const auto patch = JsonDocument::parse(merge_patch);
+  if (!patch) return tl::unexpected(kube_error(KubeError::Kind::kInvalid, patch.error()));
+  const JsonView metadata = patch->root().get("metadata");
+  if (metadata.get("uid").as_string() != csr.uid ||
+      metadata.get("resourceVersion").as_string() != csr.resource_version) {
+    return tl::unexpected(kube_error(KubeError::Kind::kConflict, "the object has been modified"));
+  }
+  const JsonView status = patch->root().get("status");
+  if (const auto certificate = status.get("certificate").as_string()) {
+    csr.status.certificate = base64_decode(*certificate).value();
+  }
+  if (status.get("conditions").exists()) {
+    csr.status.conditions.clear();
+    for (const JsonView condition : status.get("conditions").elements()) {
+      const auto text = [&](std::string_view key) { return std::string(condition.get(key).as_string().value_or("")); };
+      csr.status.conditions.push_back({text("type"), text("status"), text("reason"), text("message"),
+                                       text("lastUpdateTime"), text("lastTransitionTime")});
+    }
+  }
+  csr.resource_version = std::to_string(next_version_++);
+  return csr;
 }
 
 KubeResult<std::string> FakeKubeApi::list_csrs(const std::string& signer_name,

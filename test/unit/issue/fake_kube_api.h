@@ -30,10 +30,12 @@ class FakeKubeApi final : public KubeApi {
   };
   /// For the next calls of each kind, in order; calls beyond these go well.
   std::deque<Mishap> patches;
+  std::deque<Mishap> approvals;
   std::deque<Mishap> gets;
   std::map<std::string, KubeResult<TlsSecret>> secrets;
   /// Called before a Secret is created: an error is the answer.
   std::function<std::optional<KubeError>(const std::string& name, DryRun dry_run)> refuse_secret;
+  /// How often a status was patched.
   [[nodiscard]] int patch_count() const;
 
   KubeResult<std::string> list_csrs(const std::string& signer_name, const std::function<void(JsonView)>& visit,
@@ -43,6 +45,7 @@ class FakeKubeApi final : public KubeApi {
   KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
   KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                          const std::string& merge_patch) override;
+  KubeResult<CertificateSigningRequest> approve_csr(const std::string& name, const std::string& merge_patch) override;
   KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
                                           const std::stop_token& stop) override;
   KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
@@ -56,6 +59,8 @@ class FakeKubeApi final : public KubeApi {
  private:
   template <typename Call>
   KubeResult<CertificateSigningRequest> with_mishap(std::deque<Mishap>& mishaps, const Call& call);
+  /// mutex_ must be held.
+  KubeResult<CertificateSigningRequest> patch(const std::string& name, const std::string& merge_patch);
 
   mutable std::recursive_mutex mutex_;
   std::map<std::string, CertificateSigningRequest> stored_;

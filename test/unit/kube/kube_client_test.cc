@@ -45,6 +45,7 @@ TEST_CASE("A name cannot lead to another path") {
   for (const char* name : {"", ".", ".."}) {
     CHECK(client->get_csr(name).error().kind == Kind::kInvalid);
     CHECK(client->patch_csr_status(name, "{}").error().kind == Kind::kInvalid);
+    CHECK(client->approve_csr(name, "{}").error().kind == Kind::kInvalid);
     CHECK(client->get_tls_secret(name, "x").error().kind == Kind::kInvalid);
     CHECK(client->get_tls_secret("x", name).error().kind == Kind::kInvalid);
     CHECK(client->create_tls_secret(name, "x", {}, DryRun::kNo).error().kind == Kind::kInvalid);
@@ -61,6 +62,19 @@ TEST_CASE("A status patch is sent as a merge patch and returns the object") {
   const auto seen = server.seen();
   CHECK(seen[0].method == "PATCH");
   CHECK(seen[0].target == "/apis/certificates.k8s.io/v1/certificatesigningrequests/a/status?fieldManager=signet");
+  CHECK(seen[0].header("Content-Type") == "application/merge-patch+json");
+  CHECK(seen[0].body == R"({"status":{}})");
+}
+
+TEST_CASE("An approval is a merge patch of the approval subresource") {
+  FakeApiServer server(cluster().server, always(200, csr_json("a", "8")));
+  const auto csr = connect(server.access(cluster().ca))->approve_csr("a", R"({"status":{}})");
+  REQUIRE(csr.has_value());
+  CHECK(csr->resource_version == "8");
+  const auto seen = server.seen();
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].method == "PATCH");
+  CHECK(seen[0].target == "/apis/certificates.k8s.io/v1/certificatesigningrequests/a/approval?fieldManager=signet");
   CHECK(seen[0].header("Content-Type") == "application/merge-patch+json");
   CHECK(seen[0].body == R"({"status":{}})");
 }

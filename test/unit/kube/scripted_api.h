@@ -62,6 +62,9 @@ class ScriptedApi : public KubeApi {
   KubeResult<CertificateSigningRequest> patch_csr_status(const std::string&, const std::string&) override {
     return injected(KubeError::Kind::kNotFound);
   }
+  KubeResult<CertificateSigningRequest> approve_csr(const std::string&, const std::string&) override {
+    return injected(KubeError::Kind::kNotFound);
+  }
   KubeResult<TlsSecret> get_tls_secret(const std::string&, const std::string&) override {
     return injected(KubeError::Kind::kNotFound);
   }
