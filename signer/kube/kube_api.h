@@ -129,6 +129,8 @@ class KubeApi {
   [[nodiscard]] virtual KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
                                                           const std::stop_token& stop) = 0;
 
+  [[nodiscard]] virtual KubeResult<Pod> get_pod(const std::string& name_space, const std::string& name) = 0;
+
   [[nodiscard]] virtual KubeResult<TlsSecret> get_tls_secret(const std::string& name_space,
                                                              const std::string& name) = 0;
 

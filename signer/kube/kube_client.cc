@@ -298,6 +298,12 @@ KubeResult<void> HttpKubeClient::watch_namespaces(const WatchRequest& request, c
   return transport_->watch(kNamespacePath, {}, request, handler, stop);
 }
 
+KubeResult<Pod> HttpKubeClient::get_pod(const std::string& name_space, const std::string& name) {
+  const auto path = path_in_namespace(name_space, "pods", name);
+  if (!path) return tl::unexpected(path.error());
+  return transport_->get(*path).and_then(decode<Pod>);
+}
+
 KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_space, const std::string& name) {
   const auto path = path_in_namespace(name_space, "secrets", name);
   if (!path) return tl::unexpected(path.error());

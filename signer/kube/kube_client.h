@@ -35,6 +35,7 @@ class HttpKubeClient : public KubeApi {
                                                         const std::stop_token& stop) override;
   [[nodiscard]] KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
                                                   const std::stop_token& stop) override;
+  [[nodiscard]] KubeResult<Pod> get_pod(const std::string& name_space, const std::string& name) override;
   [[nodiscard]] KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
   [[nodiscard]] KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,
                                                    const TlsSecret& secret, DryRun dry_run) override;

@@ -222,6 +222,21 @@ tl::expected<Namespace, std::string> Namespace::decode(JsonView object) {
   return ns;
 }
 
+tl::expected<Pod, std::string> Pod::decode(JsonView object) {
+  Pod pod;
+  std::string error;
+  const FieldReader root(object, "", error);
+  const FieldReader metadata = root.object("metadata");
+  metadata.needed_string("uid", pod.uid);
+  std::optional<std::string> deletion;
+  metadata.string("deletionTimestamp", deletion);
+  pod.is_being_deleted = deletion.has_value();
+  root.object("spec").string("serviceAccountName", pod.service_account);
+  root.object("status").string("phase", pod.phase);
+  if (!error.empty()) return tl::unexpected(std::move(error));
+  return pod;
+}
+
 bool CertificateSigningRequest::has_condition(std::string_view type) const {
   return std::any_of(status.conditions.begin(), status.conditions.end(), [type](const CsrCondition& condition) {
     return condition.type == type && (condition.status == "True" || condition.status.empty());

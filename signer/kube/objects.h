@@ -114,4 +114,21 @@ struct Namespace {
   [[nodiscard]] static tl::expected<Namespace, std::string> decode(JsonView object);
 };
 
+// v1 Pod, as far as it tells whose it is and whether it is alive
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/).
+struct Pod {
+  std::string uid;
+  // spec.serviceAccountName
+  std::string service_account;
+  // metadata.deletionTimestamp is set.
+  bool is_being_deleted = false;
+  // Pending, Running, Succeeded, Failed or Unknown; empty before the first of these.
+  std::string phase;
+
+  // As of a CertificateSigningRequest, and the uid must be there.
+  [[nodiscard]] static tl::expected<Pod, std::string> decode(JsonView object);
+
+  bool operator==(const Pod&) const = default;
+};
+
 }  // namespace signet

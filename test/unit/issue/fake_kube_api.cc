@@ -163,6 +163,12 @@ KubeResult<void> FakeKubeApi::watch_namespaces(const WatchRequest& /*request*/, 
   return silent_watch(stop);
 }
 
+KubeResult<Pod> FakeKubeApi::get_pod(const std::string& name_space, const std::string& name) {
+  const auto found = pods.find(name_space + "/" + name);
+  if (found == pods.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
+  return found->second;
+}
+
 KubeResult<TlsSecret> FakeKubeApi::get_tls_secret(const std::string& name_space, const std::string& name) {
   const auto found = secrets.find(name_space + "/" + name);
   if (found == secrets.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));

@@ -32,7 +32,9 @@ class FakeKubeApi final : public KubeApi {
   std::deque<Mishap> patches;
   std::deque<Mishap> approvals;
   std::deque<Mishap> gets;
+  /// By namespace/name, as the Pods.
   std::map<std::string, KubeResult<TlsSecret>> secrets;
+  std::map<std::string, KubeResult<Pod>> pods;
   /// Called before a Secret is created: an error is the answer.
   std::function<std::optional<KubeError>(const std::string& name, DryRun dry_run)> refuse_secret;
   /// How often a status was patched.
@@ -50,6 +52,7 @@ class FakeKubeApi final : public KubeApi {
                                           const std::stop_token& stop) override;
   KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
                                     const std::stop_token& stop) override;
+  KubeResult<Pod> get_pod(const std::string& name_space, const std::string& name) override;
   KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
   KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name, const TlsSecret& secret,
                                      DryRun dry_run) override;

@@ -149,6 +149,35 @@ TEST_CASE("A Namespace is read with its name and labels, or refused with a JSON 
   }
 }
 
+TEST_CASE("A Pod is read as far as it tells whose it is and whether it lives, or refused with a JSON path") {
+  const auto decode_pod = [](std::string_view text) {
+    const auto document = JsonDocument::parse(text);
+    REQUIRE(document.has_value());
+    return Pod::decode(document->root());
+  };
+  CHECK(decode_pod(
+            R"({"metadata":{"uid":"u-1"},"spec":{"serviceAccountName":"httpbin"},"status":{"phase":"Running"}})") ==
+        Pod{"u-1", "httpbin", false, "Running"});
+  CHECK(decode_pod(
+            R"({"metadata":{"uid":"u-1","deletionTimestamp":"2026-01-01T00:00:00Z"},"status":{"phase":"Failed"}})") ==
+        Pod{"u-1", "", true, "Failed"});
+  CHECK(decode_pod(R"({"metadata":{"uid":"u-1","deletionTimestamp":null}})") == Pod{"u-1", "", false, ""});
+
+  const std::pair<const char*, const char*> rows[] = {
+      {"[]", "the object: must be an object"},
+      {"{}", "metadata.uid: must not be empty"},
+      {R"({"metadata":{"uid":1}})", "metadata.uid: must be a string"},
+      {R"({"metadata":{"uid":"u","deletionTimestamp":7}})", "metadata.deletionTimestamp: must be a string"},
+      {R"({"metadata":{"uid":"u"},"spec":{"serviceAccountName":[]}})", "spec.serviceAccountName: must be a string"},
+      {R"({"metadata":{"uid":"u"},"status":{"phase":{}}})", "status.phase: must be a string"},
+      {R"({"metadata":{"uid":"u"},"status":7})", "status: must be an object"},
+  };
+  for (const auto& [text, error] : rows) {
+    INFO(text);
+    CHECK(decode_pod(text) == tl::unexpected<std::string>(error));
+  }
+}
+
 TEST_CASE("The request of a recorded review is read down to its PEM") {
   std::ifstream file(SIGNET_TESTDATA "/reviews/workload-rsa.json");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -65,6 +65,9 @@ class ScriptedApi : public KubeApi {
   KubeResult<CertificateSigningRequest> approve_csr(const std::string&, const std::string&) override {
     return injected(KubeError::Kind::kNotFound);
   }
+  KubeResult<Pod> get_pod(const std::string&, const std::string&) override {
+    return injected(KubeError::Kind::kNotFound);
+  }
   KubeResult<TlsSecret> get_tls_secret(const std::string&, const std::string&) override {
     return injected(KubeError::Kind::kNotFound);
   }
