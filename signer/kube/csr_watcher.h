@@ -57,7 +57,7 @@ class CsrWatcher {
 
   [[nodiscard]] bool synced() const { return unsynced_ == 0; }
 
-  // That of the stream that has been silent longest.
+  // ListWatch::last_activity of the stream that has been silent longest.
   [[nodiscard]] Clock::time_point last_activity() const;
 
  private:

@@ -17,7 +17,7 @@ struct WatchPacing {
   std::chrono::seconds watch_timeout{300};
   Backoff::Duration first_wait = std::chrono::milliseconds(500);
   Backoff::Duration longest_wait = std::chrono::seconds(30);
-  // Called from the thread of each watch.
+  // Called from the threads of all watches that are given it, several at once.
   Backoff::Random random;
 };
 
