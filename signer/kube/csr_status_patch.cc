@@ -32,6 +32,19 @@ void write_condition(JsonWriter& json, const CsrCondition& condition) {
   json.end_object();
 }
 
+// The conditions that are there, and one more of status "True".
+std::string condition_patch(const CertificateSigningRequest& csr, std::string_view type, std::string_view reason,
+                            std::string_view message) {
+  JsonWriter json;
+  begin_patch(json, csr);
+  json.key("conditions").begin_array();
+  for (const CsrCondition& condition : csr.status.conditions) write_condition(json, condition);
+  // The API server fills in the times.
+  write_condition(json, {std::string(type), "True", std::string(reason), std::string(message), {}, {}});
+  json.end_array();
+  return end_patch(json);
+}
+
 }  // namespace
 
 std::string certificate_patch(const CertificateSigningRequest& csr, std::string_view certificate_pem) {
@@ -42,14 +55,11 @@ std::string certificate_patch(const CertificateSigningRequest& csr, std::string_
 }
 
 std::string failed_patch(const CertificateSigningRequest& csr, std::string_view reason, std::string_view message) {
-  JsonWriter json;
-  begin_patch(json, csr);
-  json.key("conditions").begin_array();
-  for (const CsrCondition& condition : csr.status.conditions) write_condition(json, condition);
-  // The API server fills in the times.
-  write_condition(json, {"Failed", "True", std::string(reason), std::string(message), {}, {}});
-  json.end_array();
-  return end_patch(json);
+  return condition_patch(csr, "Failed", reason, message);
+}
+
+std::string approval_patch(const CertificateSigningRequest& csr, std::string_view message) {
+  return condition_patch(csr, "Approved", kApprovalReason, message);
 }
 
 }  // namespace signet

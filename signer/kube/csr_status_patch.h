@@ -7,9 +7,9 @@
 
 namespace signet {
 
-// JSON merge patches (RFC 7396) for /status of the very object that `csr` was read from: they carry its uid and
-// resourceVersion, so that the API server answers 409 when it has changed or is another one of that name (422 where
-// nothing but the uid is another), and 404 when it is gone.
+// JSON merge patches (RFC 7396) for /status, or /approval, of the very object that `csr` was read from: they carry its
+// uid and resourceVersion, so that the API server answers 409 when it has changed or is another one of that name (422
+// where nothing but the uid is another), and 404 when it is gone.
 
 // Publishes a certificate: PEM, the leaf first.
 [[nodiscard]] std::string certificate_patch(const CertificateSigningRequest& csr, std::string_view certificate_pem);
@@ -17,5 +17,12 @@ namespace signet {
 // Adds the condition Failed, keeping the conditions that `csr` has. Failed is final: nobody will sign this request.
 [[nodiscard]] std::string failed_patch(const CertificateSigningRequest& csr, std::string_view reason,
                                        std::string_view message);
+
+// The reason of the condition by which we approve.
+inline constexpr std::string_view kApprovalReason = "SignetPolicy";
+
+// For /approval: adds the condition Approved with that reason, keeping the conditions that `csr` has, none of which may
+// be Approved or Denied.
+[[nodiscard]] std::string approval_patch(const CertificateSigningRequest& csr, std::string_view message);
 
 }  // namespace signet

@@ -4,16 +4,14 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <set>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
-#include "signer/kube/backoff.h"
 #include "signer/kube/kube_api.h"
+#include "signer/kube/list_watch.h"
 
 namespace signet {
 
@@ -29,11 +27,7 @@ inline constexpr std::size_t kMaxSignerWatches = 16;
 
 struct CsrWatcherOptions {
   SignerNames signers;
-  std::chrono::seconds watch_timeout{300};
-  Backoff::Duration first_wait = std::chrono::milliseconds(500);
-  Backoff::Duration longest_wait = std::chrono::seconds(30);
-  // Called from several threads at once.
-  Backoff::Random random;
+  WatchPacing pacing;
 };
 
 // All are called from the watcher's threads, several at once; none may call the watcher's stop().
@@ -47,11 +41,10 @@ struct CsrWatcherCallbacks {
   std::function<void(const std::string& message)> on_problem;
 };
 
-// Tells about every CertificateSigningRequest of our signers: lists, watches from there, lists again when the watch
-// cannot go on, waits between failures. Keeps no objects.
+// Tells about every CertificateSigningRequest of our signers, as ListWatch does of each. Keeps no objects.
 class CsrWatcher {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = ListWatch::Clock;
 
   // Starts the threads. `api` must outlive the watcher.
   CsrWatcher(KubeApi& api, CsrWatcherOptions options, CsrWatcherCallbacks callbacks);
@@ -64,31 +57,19 @@ class CsrWatcher {
 
   [[nodiscard]] bool synced() const { return unsynced_ == 0; }
 
-  // When the API server was last heard of on the stream that has been silent longest (a list, an event, a bookmark, a
-  // watch that ended in order); the time of construction before that. Bookmarks come about every minute.
+  // ListWatch::last_activity of the stream that has been silent longest.
   [[nodiscard]] Clock::time_point last_activity() const;
 
  private:
-  struct Stream {
-    // Empty: all signers, filtered by us.
-    std::string signer;
-    std::atomic<Clock::rep> last_activity;
-    bool is_synced = false;
-  };
-
-  void run(Stream& stream, const std::stop_token& stop);
-  std::optional<std::string> list(Stream& stream, Backoff& backoff, const std::stop_token& stop);
-  // Advances `version`; empties it when the watch cannot go on from there.
-  void watch(Stream& stream, Backoff& backoff, std::string& version, const std::stop_token& stop);
+  // The requests for one signer, or for all of them when it is empty, filtered by us.
+  [[nodiscard]] ListWatch::Collection requests_for(const std::string& signer);
   void emit(WatchEventType type, JsonView object) const;
-  void report(const Stream& stream, std::string_view what, const KubeError& error) const;
-  static void touch(Stream& stream) { stream.last_activity = Clock::now().time_since_epoch().count(); }
 
   KubeApi& api_;
   const CsrWatcherOptions options_;
   const CsrWatcherCallbacks callbacks_;
   std::atomic<std::size_t> unsynced_ = 0;
-  std::vector<std::unique_ptr<Stream>> streams_;
+  std::vector<std::unique_ptr<ListWatch>> streams_;
   std::vector<std::jthread> threads_;
 };
 

@@ -51,16 +51,14 @@ struct WatchEvent {
   JsonView object;
 };
 
-struct CsrWatchRequest {
-  // Only requests for this signer; all when empty.
-  std::string signer_name;
+struct WatchRequest {
   // Where the list (or the watch before) ended.
   std::string resource_version;
   // The API server ends the watch after this long; if it does not, we do a little later.
   std::chrono::seconds timeout{300};
 };
 
-struct CsrWatchHandler {
+struct WatchHandler {
   // Sees each line before it is parsed: false drops the line. May be empty.
   std::function<bool(std::string_view line)> wants_line;
   std::function<void(const WatchEvent&)> on_event;
@@ -105,11 +103,11 @@ class KubeApi {
                                                           const std::function<void(JsonView)>& visit,
                                                           const std::stop_token& stop) = 0;
 
-  // Calls the handler for every event until the watch ends: by its timeout or by `stop` (at once, from whatever thread)
-  // without an error, by an ERROR event with that error (kGone: list again), by a bad line or a lost connection with
-  // that.
-  [[nodiscard]] virtual KubeResult<void> watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
-                                                    const std::stop_token& stop) = 0;
+  // Calls the handler for every event of the requests for `signer_name` (all when empty) until the watch ends: by its
+  // timeout or by `stop` (at once, from whatever thread) without an error, by an ERROR event with that error (kGone:
+  // list again), by a bad line or a lost connection with that.
+  [[nodiscard]] virtual KubeResult<void> watch_csrs(const std::string& signer_name, const WatchRequest& request,
+                                                    const WatchHandler& handler, const std::stop_token& stop) = 0;
 
   [[nodiscard]] virtual KubeResult<CertificateSigningRequest> get_csr(const std::string& name) = 0;
 
@@ -117,6 +115,21 @@ class KubeApi {
   // is afterwards.
   [[nodiscard]] virtual KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                                                const std::string& merge_patch) = 0;
+
+  // As patch_csr_status, to the approval subresource: see approval_patch().
+  [[nodiscard]] virtual KubeResult<CertificateSigningRequest> approve_csr(const std::string& name,
+                                                                          const std::string& merge_patch) = 0;
+
+  // As list_csrs, for every namespace, but each is seen once: kGone when the pages expire, and what was seen is no list
+  // then.
+  [[nodiscard]] virtual KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
+                                                                const std::stop_token& stop) = 0;
+
+  // As watch_csrs, for every namespace.
+  [[nodiscard]] virtual KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
+                                                          const std::stop_token& stop) = 0;
+
+  [[nodiscard]] virtual KubeResult<Pod> get_pod(const std::string& name_space, const std::string& name) = 0;
 
   [[nodiscard]] virtual KubeResult<TlsSecret> get_tls_secret(const std::string& name_space,
                                                              const std::string& name) = 0;

@@ -17,6 +17,7 @@ namespace signet {
 namespace {
 
 constexpr std::string_view kCsrPath = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+constexpr std::string_view kNamespacePath = "/api/v1/namespaces";
 
 // The API server's own default for lists in pages. A page that is larger than kMaxPageBytes is asked for again with
 // fewer objects.
@@ -26,7 +27,7 @@ constexpr std::size_t kMaxObjectBytes = std::size_t{12} << 20;
 constexpr JsonLimits kPageLimits{
     .max_bytes = kMaxPageBytes, .max_depth = kMaxApiServerDepth, .max_values = 4'000'000, .relayed = true};
 constexpr JsonLimits kObjectLimits{.max_bytes = kMaxObjectBytes, .max_depth = kMaxApiServerDepth, .relayed = true};
-// How often a list starts anew because its pages expired before they were read.
+// How often a list of requests starts anew because its pages expired before they were read.
 constexpr int kMaxListRestarts = 5;
 
 // What a watch may be silent beyond its own timeout.
@@ -74,12 +75,27 @@ std::string signer_selector(const std::string& signer_name) {
   return signer_name.empty() ? std::string() : "&fieldSelector=" + encode("spec.signerName=" + signer_name);
 }
 
-KubeResult<CertificateSigningRequest> decode_csr(const std::string& body) {
+tl::unexpected<KubeError> not_a_name(const std::string& name) {
+  return fail(KubeError::Kind::kInvalid, 0, "not a name: \"" + name + '"');
+}
+
+KubeResult<std::string> path_in_namespace(const std::string& name_space, std::string_view resource,
+                                          const std::string& name) {
+  const auto space_in_path = segment(name_space);
+  const auto name_in_path = segment(name);
+  if (!space_in_path || !name_in_path) {
+    return fail(KubeError::Kind::kInvalid, 0, "not a namespace and a name: \"" + name_space + "\", \"" + name + '"');
+  }
+  return std::string(kNamespacePath) + '/' + *space_in_path + '/' + std::string(resource) + '/' + *name_in_path;
+}
+
+template <typename Object>
+KubeResult<Object> decode(const std::string& body) {
   const auto document = JsonDocument::parse(body, kObjectLimits);
   if (!document) return bad_response(document.error());
-  auto csr = CertificateSigningRequest::decode(document->root());
-  if (!csr) return bad_response(csr.error());
-  return std::move(*csr);
+  auto object = Object::decode(document->root());
+  if (!object) return bad_response(object.error());
+  return std::move(*object);
 }
 
 }  // namespace
@@ -104,10 +120,21 @@ class HttpKubeClient::Transport {
     return body;
   }
 
-  KubeResult<std::string> stream(const ApiRequest& request, const BodySink& sink, const std::stop_token& stop) {
-    ApiConnection connection(*identity_);
-    return call_on(connection, request, sink, stop);
+  // One object.
+  KubeResult<std::string> get(std::string path) {
+    ApiRequest request;
+    request.path = std::move(path);
+    request.max_body_bytes = kMaxObjectBytes;
+    return call(request);
   }
+
+  // See KubeApi::list_csrs; starts anew `restarts` times at most. `selector` is the rest of the query or empty.
+  KubeResult<std::string> list(std::string_view collection, const std::string& selector, int restarts,
+                               const std::function<void(JsonView)>& visit, const std::stop_token& stop);
+
+  // See KubeApi::watch_csrs.
+  KubeResult<void> watch(std::string_view collection, const std::string& selector, const WatchRequest& request,
+                         const WatchHandler& handler, const std::stop_token& stop);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -152,21 +179,11 @@ class HttpKubeClient::Transport {
   std::vector<Idle> idle_;  // guarded by mutex_
 };
 
-HttpKubeClient::HttpKubeClient(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {}
-HttpKubeClient::~HttpKubeClient() = default;
-
-tl::expected<std::unique_ptr<HttpKubeClient>, std::string> HttpKubeClient::create(const ClusterAccess& access) {
-  auto identity = make_client_identity(access);
-  if (!identity) return tl::unexpected(identity.error());
-  return std::make_unique<HttpKubeClient>(std::make_unique<Transport>(std::move(*identity), access));
-}
-
-KubeResult<std::string> HttpKubeClient::list_csrs(const std::string& signer_name,
-                                                  const std::function<void(JsonView)>& visit,
-                                                  const std::stop_token& stop) {
+KubeResult<std::string> HttpKubeClient::Transport::list(std::string_view collection, const std::string& selector,
+                                                        int restarts, const std::function<void(JsonView)>& visit,
+                                                        const std::stop_token& stop) {
   std::size_t objects = kPageObjects;
   std::string next_page;
-  int restarts = 0;
   // What is too much together may do one by one: nobody's objects keep the others from being listed.
   const auto ask_for_fewer = [&objects] {
     const bool can = objects > 1;
@@ -175,15 +192,15 @@ KubeResult<std::string> HttpKubeClient::list_csrs(const std::string& signer_name
   };
   for (;;) {
     ApiRequest request;
-    request.path = std::string(kCsrPath) + "?limit=" + std::to_string(objects) + signer_selector(signer_name);
+    request.path = std::string(collection) + "?limit=" + std::to_string(objects) + selector;
     if (!next_page.empty()) request.path += "&continue=" + encode(next_page);
     request.max_body_bytes = kMaxPageBytes;
 
-    const auto body = transport_->call(request, stop);
+    const auto body = call(request, stop);
     if (!body) {
       const bool is_too_large = body.error().kind == KubeError::Kind::kBadResponse && body.error().http_status == 0;
       if (is_too_large && ask_for_fewer()) continue;
-      if (body.error().kind == KubeError::Kind::kGone && !next_page.empty() && restarts++ < kMaxListRestarts) {
+      if (body.error().kind == KubeError::Kind::kGone && !next_page.empty() && restarts-- > 0) {
         next_page.clear();
         continue;
       }
@@ -203,55 +220,94 @@ KubeResult<std::string> HttpKubeClient::list_csrs(const std::string& signer_name
   }
 }
 
-KubeResult<void> HttpKubeClient::watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
-                                            const std::stop_token& stop) {
+KubeResult<void> HttpKubeClient::Transport::watch(std::string_view collection, const std::string& selector,
+                                                  const WatchRequest& request, const WatchHandler& handler,
+                                                  const std::stop_token& stop) {
   ApiRequest watch;
-  watch.path = std::string(kCsrPath) +
+  watch.path = std::string(collection) +
                "?watch=true&allowWatchBookmarks=true&resourceVersion=" + encode(request.resource_version) +
-               "&timeoutSeconds=" + std::to_string(request.timeout.count()) + signer_selector(request.signer_name);
+               "&timeoutSeconds=" + std::to_string(request.timeout.count()) + selector;
   watch.read_timeout = request.timeout + kWatchSlack;
   watch.total_timeout = request.timeout + kWatchSlack;
 
   WatchStream stream(handler);
-  const auto end = transport_->stream(
-      watch, [&stream](std::string_view bytes) { return stream.feed(bytes); }, stop);
+  ApiConnection connection(*identity_);
+  const auto end = call_on(
+      connection, watch, [&stream](std::string_view bytes) { return stream.feed(bytes); }, stop);
   if (stream.error()) return tl::unexpected(*stream.error());
   if (!end && !stop.stop_requested()) return tl::unexpected(end.error());
   return {};
 }
 
+HttpKubeClient::HttpKubeClient(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {}
+HttpKubeClient::~HttpKubeClient() = default;
+
+tl::expected<std::unique_ptr<HttpKubeClient>, std::string> HttpKubeClient::create(const ClusterAccess& access) {
+  auto identity = make_client_identity(access);
+  if (!identity) return tl::unexpected(identity.error());
+  return std::make_unique<HttpKubeClient>(std::make_unique<Transport>(std::move(*identity), access));
+}
+
+KubeResult<std::string> HttpKubeClient::list_csrs(const std::string& signer_name,
+                                                  const std::function<void(JsonView)>& visit,
+                                                  const std::stop_token& stop) {
+  return transport_->list(kCsrPath, signer_selector(signer_name), kMaxListRestarts, visit, stop);
+}
+
+KubeResult<void> HttpKubeClient::watch_csrs(const std::string& signer_name, const WatchRequest& request,
+                                            const WatchHandler& handler, const std::stop_token& stop) {
+  return transport_->watch(kCsrPath, signer_selector(signer_name), request, handler, stop);
+}
+
 KubeResult<CertificateSigningRequest> HttpKubeClient::get_csr(const std::string& name) {
   const auto in_path = segment(name);
-  if (!in_path) return fail(KubeError::Kind::kInvalid, 0, "not a name: \"" + name + '"');
+  if (!in_path) return not_a_name(name);
+  return transport_->get(std::string(kCsrPath) + '/' + *in_path).and_then(decode<CertificateSigningRequest>);
+}
+
+KubeResult<CertificateSigningRequest> HttpKubeClient::patch_csr(const std::string& name, std::string_view subresource,
+                                                                const std::string& merge_patch) {
+  const auto in_path = segment(name);
+  if (!in_path) return not_a_name(name);
   ApiRequest request;
-  request.path = std::string(kCsrPath) + '/' + *in_path;
+  request.method = "PATCH";
+  request.path = std::string(kCsrPath) + '/' + *in_path + '/' + std::string(subresource) + "?fieldManager=signet";
+  request.body = merge_patch;
+  request.content_type = "application/merge-patch+json";
   request.max_body_bytes = kMaxObjectBytes;
-  return transport_->call(request).and_then(decode_csr);
+  return transport_->call(request).and_then(decode<CertificateSigningRequest>);
 }
 
 KubeResult<CertificateSigningRequest> HttpKubeClient::patch_csr_status(const std::string& name,
                                                                        const std::string& merge_patch) {
-  const auto in_path = segment(name);
-  if (!in_path) return fail(KubeError::Kind::kInvalid, 0, "not a name: \"" + name + '"');
-  ApiRequest request;
-  request.method = "PATCH";
-  request.path = std::string(kCsrPath) + '/' + *in_path + "/status?fieldManager=signet";
-  request.body = merge_patch;
-  request.content_type = "application/merge-patch+json";
-  request.max_body_bytes = kMaxObjectBytes;
-  return transport_->call(request).and_then(decode_csr);
+  return patch_csr(name, "status", merge_patch);
+}
+
+KubeResult<CertificateSigningRequest> HttpKubeClient::approve_csr(const std::string& name,
+                                                                  const std::string& merge_patch) {
+  return patch_csr(name, "approval", merge_patch);
+}
+
+KubeResult<std::string> HttpKubeClient::list_namespaces(const std::function<void(JsonView)>& visit,
+                                                        const std::stop_token& stop) {
+  return transport_->list(kNamespacePath, {}, 0, visit, stop);
+}
+
+KubeResult<void> HttpKubeClient::watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
+                                                  const std::stop_token& stop) {
+  return transport_->watch(kNamespacePath, {}, request, handler, stop);
+}
+
+KubeResult<Pod> HttpKubeClient::get_pod(const std::string& name_space, const std::string& name) {
+  const auto path = path_in_namespace(name_space, "pods", name);
+  if (!path) return tl::unexpected(path.error());
+  return transport_->get(*path).and_then(decode<Pod>);
 }
 
 KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_space, const std::string& name) {
-  const auto space_in_path = segment(name_space);
-  const auto name_in_path = segment(name);
-  if (!space_in_path || !name_in_path) {
-    return fail(KubeError::Kind::kInvalid, 0, "not a namespace and a name: \"" + name_space + "\", \"" + name + '"');
-  }
-  ApiRequest request;
-  request.path = "/api/v1/namespaces/" + *space_in_path + "/secrets/" + *name_in_path;
-  request.max_body_bytes = kMaxObjectBytes;
-  const auto body = transport_->call(request);
+  const auto path = path_in_namespace(name_space, "secrets", name);
+  if (!path) return tl::unexpected(path.error());
+  const auto body = transport_->get(*path);
   if (!body) return tl::unexpected(body.error());
   const auto document = JsonDocument::parse(*body, kObjectLimits);
   if (!document) return bad_response(document.error());
@@ -287,7 +343,7 @@ KubeResult<void> HttpKubeClient::create_tls_secret(const std::string& name_space
 
   ApiRequest request;
   request.method = "POST";
-  request.path = "/api/v1/namespaces/" + *space_in_path + "/secrets?fieldManager=signet" +
+  request.path = std::string(kNamespacePath) + '/' + *space_in_path + "/secrets?fieldManager=signet" +
                  (dry_run == DryRun::kYes ? "&dryRun=All" : "");
   request.content_type = "application/json";
   // A string that grows leaves copies behind: what holds the key is made in one piece, and wiped.

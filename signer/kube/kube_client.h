@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 #include "signer/kube/kube_api.h"
@@ -23,11 +24,18 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<std::string> list_csrs(const std::string& signer_name,
                                                   const std::function<void(JsonView)>& visit,
                                                   const std::stop_token& stop) override;
-  [[nodiscard]] KubeResult<void> watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
-                                            const std::stop_token& stop) override;
+  [[nodiscard]] KubeResult<void> watch_csrs(const std::string& signer_name, const WatchRequest& request,
+                                            const WatchHandler& handler, const std::stop_token& stop) override;
   [[nodiscard]] KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
   [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                                        const std::string& merge_patch) override;
+  [[nodiscard]] KubeResult<CertificateSigningRequest> approve_csr(const std::string& name,
+                                                                  const std::string& merge_patch) override;
+  [[nodiscard]] KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
+                                                        const std::stop_token& stop) override;
+  [[nodiscard]] KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
+                                                  const std::stop_token& stop) override;
+  [[nodiscard]] KubeResult<Pod> get_pod(const std::string& name_space, const std::string& name) override;
   [[nodiscard]] KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
   [[nodiscard]] KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,
                                                    const TlsSecret& secret, DryRun dry_run) override;
@@ -35,6 +43,9 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<bool> may_i(const AccessQuestion& question) override;
 
  private:
+  [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr(const std::string& name, std::string_view subresource,
+                                                                const std::string& merge_patch);
+
   std::unique_ptr<Transport> transport_;
 };
 

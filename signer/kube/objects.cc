@@ -33,6 +33,12 @@ class FieldReader {
     }
   }
 
+  // A text that is never empty where the API server stored the object.
+  void needed_string(std::string_view key, std::string& out) const {
+    string(key, out);
+    if (out.empty()) refuse(key, "must not be empty");
+  }
+
   void base64(std::string_view key, std::string& out) const {
     const JsonView field = object_.get(key);
     if (field.is_absent_or_null()) return;
@@ -60,24 +66,20 @@ class FieldReader {
     out = *value;
   }
 
-  void strings(std::string_view key, std::vector<std::string>& out) const {
-    const JsonView field = array(key);
-    out.reserve(field.size());
-    for (const JsonView element : field.elements()) {
-      const auto text = element.as_string();
-      if (!text) return refuse(std::string(key) + '[' + std::to_string(out.size()) + ']', "must be a string");
-      out.emplace_back(*text);
+  void strings(std::string_view key, std::vector<std::string>& out) const { strings(key, object_.get(key), out); }
+
+  void string_map(std::string_view key, StringMap& out) const {
+    for (const auto& [name, value] : map(key).members()) {
+      const auto text = value.as_string();
+      if (!text) return refuse(entry(key, name), "must be a string");
+      out.emplace(name, *text);
     }
   }
 
-  void string_map(std::string_view key, StringMap& out) const {
-    const JsonView field = object_.get(key);
-    if (field.is_absent_or_null()) return;
-    if (!field.is_object()) return refuse(key, "must be an object");
-    for (const auto& [name, value] : field.members()) {
-      const auto text = value.as_string();
-      if (!text) return refuse(std::string(key) + "[\"" + std::string(name) + "\"]", "must be a string");
-      out.emplace(name, *text);
+  void strings_map(std::string_view key, std::map<std::string, std::vector<std::string>>& out) const {
+    for (const auto& [name, value] : map(key).members()) {
+      const auto [place, is_new] = out.try_emplace(std::string(name));
+      if (is_new) strings(entry(key, name), value, place->second);
     }
   }
 
@@ -85,7 +87,7 @@ class FieldReader {
   template <typename Read>
   void objects(std::string_view key, Read read) const {
     std::size_t index = 0;
-    for (const JsonView element : array(key).elements()) {
+    for (const JsonView element : array(key, object_.get(key)).elements()) {
       const std::string place = std::string(key) + '[' + std::to_string(index++) + ']';
       if (!element.is_object()) return refuse(place, "must be an object");
       read(FieldReader(element, path_of(place), error_));
@@ -101,8 +103,27 @@ class FieldReader {
     if (error_.empty()) error_ = path_of(key) + ": " + std::string(rule);
   }
 
-  [[nodiscard]] JsonView array(std::string_view key) const {
+  [[nodiscard]] static std::string entry(std::string_view key, std::string_view name) {
+    return std::string(key) + "[\"" + std::string(name) + "\"]";
+  }
+
+  void strings(std::string_view key, JsonView field, std::vector<std::string>& out) const {
+    const JsonView list = array(key, field);
+    out.reserve(list.size());
+    for (const JsonView element : list.elements()) {
+      const auto text = element.as_string();
+      if (!text) return refuse(std::string(key) + '[' + std::to_string(out.size()) + ']', "must be a string");
+      out.emplace_back(*text);
+    }
+  }
+
+  [[nodiscard]] JsonView map(std::string_view key) const {
     const JsonView field = object_.get(key);
+    if (!field.is_absent_or_null() && !field.is_object()) refuse(key, "must be an object");
+    return field;
+  }
+
+  [[nodiscard]] JsonView array(std::string_view key, JsonView field) const {
     if (!field.is_absent_or_null() && !field.is_array()) refuse(key, "must be a list");
     return field.is_array() ? field : JsonView();
   }
@@ -139,6 +160,7 @@ tl::expected<CertificateSigningRequest, std::string> CertificateSigningRequest::
   spec.string("username", csr.spec.username);
   spec.string("uid", csr.spec.uid);
   spec.strings("groups", csr.spec.groups);
+  spec.strings_map("extra", csr.spec.extra);
 
   const FieldReader status = root.object("status");
   status.objects("conditions", [&csr](const FieldReader& fields) {
@@ -188,6 +210,31 @@ tl::expected<CertificateRequest, std::string> CertificateRequest::decode(JsonVie
   spec.boolean("isCA", request.is_ca);
   if (!error.empty()) return tl::unexpected(std::move(error));
   return request;
+}
+
+tl::expected<Namespace, std::string> Namespace::decode(JsonView object) {
+  Namespace ns;
+  std::string error;
+  const FieldReader metadata = FieldReader(object, "", error).object("metadata");
+  metadata.needed_string("name", ns.name);
+  metadata.string_map("labels", ns.labels);
+  if (!error.empty()) return tl::unexpected(std::move(error));
+  return ns;
+}
+
+tl::expected<Pod, std::string> Pod::decode(JsonView object) {
+  Pod pod;
+  std::string error;
+  const FieldReader root(object, "", error);
+  const FieldReader metadata = root.object("metadata");
+  metadata.needed_string("uid", pod.uid);
+  std::optional<std::string> deletion;
+  metadata.string("deletionTimestamp", deletion);
+  pod.is_being_deleted = deletion.has_value();
+  root.object("spec").string("serviceAccountName", pod.service_account);
+  root.object("status").string("phase", pod.phase);
+  if (!error.empty()) return tl::unexpected(std::move(error));
+  return pod;
 }
 
 bool CertificateSigningRequest::has_condition(std::string_view type) const {

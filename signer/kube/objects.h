@@ -48,6 +48,8 @@ struct CertificateSigningRequest {
     std::string username;
     std::string uid;
     std::vector<std::string> groups;
+    // What the authenticator tells beside that, as `authentication.kubernetes.io/pod-name`.
+    std::map<std::string, std::vector<std::string>> extra;
 
     bool operator==(const Spec&) const = default;
   };
@@ -101,6 +103,32 @@ struct CertificateRequest {
 
   // As of a CertificateSigningRequest: absent is empty, a wrong type is an error that begins with the path.
   [[nodiscard]] static tl::expected<CertificateRequest, std::string> decode(JsonView object);
+};
+
+// v1 Namespace, as far as we read it.
+struct Namespace {
+  std::string name;
+  StringMap labels;
+
+  // As of a CertificateSigningRequest, and the name must be there.
+  [[nodiscard]] static tl::expected<Namespace, std::string> decode(JsonView object);
+};
+
+// v1 Pod, as far as it tells whose it is and whether it is alive
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/).
+struct Pod {
+  std::string uid;
+  // spec.serviceAccountName
+  std::string service_account;
+  // metadata.deletionTimestamp is set.
+  bool is_being_deleted = false;
+  // Pending, Running, Succeeded, Failed or Unknown; empty before the first of these.
+  std::string phase;
+
+  // As of a CertificateSigningRequest, and the uid must be there.
+  [[nodiscard]] static tl::expected<Pod, std::string> decode(JsonView object);
+
+  bool operator==(const Pod&) const = default;
 };
 
 }  // namespace signet

@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxWatchLineBytes = std::size_t{12} << 20;
 // What follows the last line break is never handed on: it was cut off.
 class WatchStream {
  public:
-  explicit WatchStream(const CsrWatchHandler& handler, std::size_t max_line_bytes = kMaxWatchLineBytes)
+  explicit WatchStream(const WatchHandler& handler, std::size_t max_line_bytes = kMaxWatchLineBytes)
       : handler_(handler), max_line_bytes_(max_line_bytes) {}
 
   // Takes the next bytes of the body. False when the stream is over because of them: error() says why.
@@ -30,7 +30,7 @@ class WatchStream {
   bool take_line(std::string_view line);
   bool fail(KubeError error);
 
-  const CsrWatchHandler& handler_;
+  const WatchHandler& handler_;
   std::size_t max_line_bytes_;
   // The begin of a line whose end has not come yet.
   std::string pending_;

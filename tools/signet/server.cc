@@ -278,7 +278,7 @@ void Server::start_signer() {
   for (const std::string& signer : config_.policy->signers()) {
     watch.signers.insert(config_.policy->signer_name(signer));
   }
-  watch.random = random_fraction;
+  watch.pacing.random = random_fraction;
   signer_ = std::make_unique<Signer>(SignerConfig{
       .api = *api_,
       .audit = *counted_issuance_log_,

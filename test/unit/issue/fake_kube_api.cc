@@ -22,7 +22,13 @@ JsonDocument document_of(const CertificateSigningRequest& csr) {
   for (const std::string& usage : csr.spec.usages) json.string(usage);
   json.end_array().key("groups").begin_array();
   for (const std::string& group : csr.spec.groups) json.string(group);
-  json.end_array().end_object().key("status").begin_object();
+  json.end_array().key("extra").begin_object();
+  for (const auto& [key, values] : csr.spec.extra) {
+    json.key(key).begin_array();
+    for (const std::string& value : values) json.string(value);
+    json.end_array();
+  }
+  json.end_object().end_object().key("status").begin_object();
   json.key("certificate").string(base64_encode(csr.status.certificate)).key("conditions").begin_array();
   for (const CsrCondition& condition : csr.status.conditions) {
     json.begin_object().key("type").string(condition.type).key("status").string(condition.status).end_object();
@@ -31,6 +37,15 @@ JsonDocument document_of(const CertificateSigningRequest& csr) {
   auto document = JsonDocument::parse(json.text());
   if (!document) throw std::logic_error(document.error());
   return std::move(*document);
+}
+
+// Silent until it is stopped: what the tests need of a watch comes with the list.
+KubeResult<void> silent_watch(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  stopped.wait(lock, stop, [] { return false; });
+  return {};
 }
 
 }  // namespace
@@ -85,35 +100,42 @@ KubeResult<CertificateSigningRequest> FakeKubeApi::get_csr(const std::string& na
 
 KubeResult<CertificateSigningRequest> FakeKubeApi::patch_csr_status(const std::string& name,
                                                                     const std::string& merge_patch) {
-  return with_mishap(patches, [&]() -> KubeResult<CertificateSigningRequest> {
+  return with_mishap(patches, [&] {
     ++patch_count_;
-    const auto found = stored_.find(name);
-    if (found == stored_.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
-    CertificateSigningRequest& csr = found->second;
-    const auto patch = JsonDocument::parse(merge_patch);
-    if (!patch) return tl::unexpected(kube_error(KubeError::Kind::kInvalid, patch.error()));
-    const JsonView metadata = patch->root().get("metadata");
-    if (metadata.get("uid").as_string() != csr.uid ||
-        metadata.get("resourceVersion").as_string() != csr.resource_version) {
-      return tl::unexpected(kube_error(KubeError::Kind::kConflict, "the object has been modified"));
-    }
-    const JsonView status = patch->root().get("status");
-    if (const auto certificate = status.get("certificate").as_string()) {
-      csr.status.certificate = base64_decode(*certificate).value();
-    }
-    if (status.get("conditions").exists()) {
-      csr.status.conditions.clear();
-      for (const JsonView condition : status.get("conditions").elements()) {
-        const auto text = [&](std::string_view key) {
-          return std::string(condition.get(key).as_string().value_or(""));
-        };
-        csr.status.conditions.push_back({text("type"), text("status"), text("reason"), text("message"),
-                                         text("lastUpdateTime"), text("lastTransitionTime")});
-      }
-    }
-    csr.resource_version = std::to_string(next_version_++);
-    return csr;
+    return patch(name, merge_patch);
   });
+}
+
+KubeResult<CertificateSigningRequest> FakeKubeApi::approve_csr(const std::string& name,
+                                                               const std::string& merge_patch) {
+  return with_mishap(approvals, [&] { return patch(name, merge_patch); });
+}
+
+KubeResult<CertificateSigningRequest> FakeKubeApi::patch(const std::string& name, const std::string& merge_patch) {
+  const auto found = stored_.find(name);
+  if (found == stored_.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
+  CertificateSigningRequest& csr = found->second;
+  const auto patch = JsonDocument::parse(merge_patch);
+  if (!patch) return tl::unexpected(kube_error(KubeError::Kind::kInvalid, patch.error()));
+  const JsonView metadata = patch->root().get("metadata");
+  if (metadata.get("uid").as_string() != csr.uid ||
+      metadata.get("resourceVersion").as_string() != csr.resource_version) {
+    return tl::unexpected(kube_error(KubeError::Kind::kConflict, "the object has been modified"));
+  }
+  const JsonView status = patch->root().get("status");
+  if (const auto certificate = status.get("certificate").as_string()) {
+    csr.status.certificate = base64_decode(*certificate).value();
+  }
+  if (status.get("conditions").exists()) {
+    csr.status.conditions.clear();
+    for (const JsonView condition : status.get("conditions").elements()) {
+      const auto text = [&](std::string_view key) { return std::string(condition.get(key).as_string().value_or("")); };
+      csr.status.conditions.push_back({text("type"), text("status"), text("reason"), text("message"),
+                                       text("lastUpdateTime"), text("lastTransitionTime")});
+    }
+  }
+  csr.resource_version = std::to_string(next_version_++);
+  return csr;
 }
 
 KubeResult<std::string> FakeKubeApi::list_csrs(const std::string& signer_name,
@@ -126,14 +148,25 @@ KubeResult<std::string> FakeKubeApi::list_csrs(const std::string& signer_name,
   return "1";
 }
 
-// Silent until it is stopped: what the tests need of a watch comes with the list.
-KubeResult<void> FakeKubeApi::watch_csrs(const CsrWatchRequest& /*request*/, const CsrWatchHandler& /*handler*/,
-                                         const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  stopped.wait(lock, stop, [] { return false; });
-  return {};
+KubeResult<void> FakeKubeApi::watch_csrs(const std::string& /*signer_name*/, const WatchRequest& /*request*/,
+                                         const WatchHandler& /*handler*/, const std::stop_token& stop) {
+  return silent_watch(stop);
+}
+
+KubeResult<std::string> FakeKubeApi::list_namespaces(const std::function<void(JsonView)>& /*visit*/,
+                                                     const std::stop_token& /*stop*/) {
+  return "1";
+}
+
+KubeResult<void> FakeKubeApi::watch_namespaces(const WatchRequest& /*request*/, const WatchHandler& /*handler*/,
+                                               const std::stop_token& stop) {
+  return silent_watch(stop);
+}
+
+KubeResult<Pod> FakeKubeApi::get_pod(const std::string& name_space, const std::string& name) {
+  const auto found = pods.find(name_space + "/" + name);
+  if (found == pods.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
+  return found->second;
 }
 
 KubeResult<TlsSecret> FakeKubeApi::get_tls_secret(const std::string& name_space, const std::string& name) {

@@ -30,19 +30,29 @@ class FakeKubeApi final : public KubeApi {
   };
   /// For the next calls of each kind, in order; calls beyond these go well.
   std::deque<Mishap> patches;
+  std::deque<Mishap> approvals;
   std::deque<Mishap> gets;
+  /// By namespace/name, as the Pods.
   std::map<std::string, KubeResult<TlsSecret>> secrets;
+  std::map<std::string, KubeResult<Pod>> pods;
   /// Called before a Secret is created: an error is the answer.
   std::function<std::optional<KubeError>(const std::string& name, DryRun dry_run)> refuse_secret;
+  /// How often a status was patched.
   [[nodiscard]] int patch_count() const;
 
   KubeResult<std::string> list_csrs(const std::string& signer_name, const std::function<void(JsonView)>& visit,
                                     const std::stop_token& stop) override;
-  KubeResult<void> watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
+  KubeResult<void> watch_csrs(const std::string& signer_name, const WatchRequest& request, const WatchHandler& handler,
                               const std::stop_token& stop) override;
   KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
   KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
                                                          const std::string& merge_patch) override;
+  KubeResult<CertificateSigningRequest> approve_csr(const std::string& name, const std::string& merge_patch) override;
+  KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
+                                          const std::stop_token& stop) override;
+  KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
+                                    const std::stop_token& stop) override;
+  KubeResult<Pod> get_pod(const std::string& name_space, const std::string& name) override;
   KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
   KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name, const TlsSecret& secret,
                                      DryRun dry_run) override;
@@ -52,6 +62,8 @@ class FakeKubeApi final : public KubeApi {
  private:
   template <typename Call>
   KubeResult<CertificateSigningRequest> with_mishap(std::deque<Mishap>& mishaps, const Call& call);
+  /// mutex_ must be held.
+  KubeResult<CertificateSigningRequest> patch(const std::string& name, const std::string& merge_patch);
 
   mutable std::recursive_mutex mutex_;
   std::map<std::string, CertificateSigningRequest> stored_;

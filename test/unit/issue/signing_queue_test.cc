@@ -293,7 +293,7 @@ TEST_CASE("a signer finds what waits in the list and brings all of it to its end
                  .namespaces = namespaces,
                  .authorities = [&] { return authorities; },
                  .now = [] { return kNow; },
-                 .watch = {.signers = signers, .random = [] { return 0.5; }},
+                 .watch = {.signers = signers, .pacing = {.random = [] { return 0.5; }}},
                  .queue = options(4),
                  .on_problem = [](const std::string&) {},
                  .on_result =

@@ -30,6 +30,15 @@ TEST_CASE("Failed is added to the conditions that are there, times kept") {
         R"("}]}})");
 }
 
+TEST_CASE("Approved is added to the conditions that are there, for the very object that was judged") {
+  CertificateSigningRequest csr = approved();
+  csr.status.conditions = {{"Seen", "False", "R", "", "2026-01-01T00:00:00Z", ""}};
+  CHECK(approval_patch(csr, "granted by rule \"foo\"") ==
+        R"({"metadata":{"uid":"u-1","resourceVersion":"42"},"status":{"conditions":[)"
+        R"({"type":"Seen","status":"False","reason":"R","lastUpdateTime":"2026-01-01T00:00:00Z"},)"
+        R"({"type":"Approved","status":"True","reason":"SignetPolicy","message":"granted by rule \"foo\""}]}})");
+}
+
 TEST_CASE("Failed may be the only condition") {
   CertificateSigningRequest csr = approved();
   csr.status.conditions.clear();

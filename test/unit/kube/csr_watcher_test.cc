@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <condition_variable>
-#include <deque>
-#include <map>
 #include <mutex>
 #include <semaphore>
+
+#include "test/unit/kube/scripted_api.h"
 
 namespace signet {
 namespace {
@@ -18,100 +17,6 @@ std::string csr_json(const std::string& name, const std::string& signer, const s
   return R"({"metadata":{"name":")" + name + R"(","resourceVersion":")" + version + R"("},"spec":{"signerName":")" +
          signer + R"("}})";
 }
-
-tl::unexpected<KubeError> error(Kind kind, std::optional<std::chrono::seconds> retry_after = std::nullopt) {
-  return tl::unexpected(KubeError{kind, 500, "injected", retry_after});
-}
-
-// An API server by script: per signer, the answers to the next lists and watches. When the script of a signer's watches
-// ends, its watch stays silent until it is stopped.
-class ScriptedApi : public KubeApi {
- public:
-  struct List {
-    std::vector<std::string> objects;
-    KubeResult<std::string> end;
-  };
-  struct Watch {
-    std::vector<std::pair<WatchEventType, std::string>> events;
-    KubeResult<void> end;
-  };
-
-  std::map<std::string, std::deque<List>> lists;
-  std::map<std::string, std::deque<Watch>> watches;
-
-  KubeResult<std::string> list_csrs(const std::string& signer, const std::function<void(JsonView)>& visit,
-                                    const std::stop_token&) override {
-    List answer;
-    {
-      const std::lock_guard lock(mutex_);
-      calls_.push_back("list " + signer);
-      auto& script = lists[signer];
-      if (script.empty()) return "1";
-      answer = script.front();
-      script.pop_front();
-    }
-    for (const std::string& object : answer.objects) visit(JsonDocument::parse(object)->root());
-    return answer.end;
-  }
-
-  KubeResult<void> watch_csrs(const CsrWatchRequest& request, const CsrWatchHandler& handler,
-                              const std::stop_token& stop) override {
-    std::optional<Watch> answer;
-    {
-      std::unique_lock lock(mutex_);
-      calls_.push_back("watch " + request.signer_name + " from " + request.resource_version);
-      auto& script = watches[request.signer_name];
-      if (script.empty()) {
-        ++silent_;
-        changed_.notify_all();
-        changed_.wait(lock, stop, [] { return false; });
-        return {};
-      }
-      answer = script.front();
-      script.pop_front();
-    }
-    for (const auto& [type, object] : answer->events) {
-      if (handler.wants_line && !handler.wants_line(object)) {
-        const std::lock_guard lock(mutex_);
-        calls_.emplace_back("dropped");
-        continue;
-      }
-      const auto document = JsonDocument::parse(object);
-      handler.on_event({type, document->root()});
-    }
-    return answer->end;
-  }
-
-  KubeResult<CertificateSigningRequest> get_csr(const std::string&) override { return error(Kind::kNotFound); }
-  KubeResult<CertificateSigningRequest> patch_csr_status(const std::string&, const std::string&) override {
-    return error(Kind::kNotFound);
-  }
-  KubeResult<TlsSecret> get_tls_secret(const std::string&, const std::string&) override {
-    return error(Kind::kNotFound);
-  }
-  KubeResult<void> create_tls_secret(const std::string&, const std::string&, const TlsSecret&, DryRun) override {
-    return error(Kind::kNotFound);
-  }
-  KubeResult<std::string> who_am_i() override { return error(Kind::kNotFound); }
-  KubeResult<bool> may_i(const AccessQuestion&) override { return error(Kind::kNotFound); }
-
-  // Waits until that many watches have come to the end of their scripts.
-  void await_silent(int count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return silent_ == count; });
-  }
-
-  std::vector<std::string> calls() {
-    const std::lock_guard lock(mutex_);
-    return calls_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  int silent_ = 0;
-  std::vector<std::string> calls_;
-};
 
 // What a watcher told.
 class Told {
@@ -139,9 +44,9 @@ class Told {
 CsrWatcherOptions options(SignerNames signers) {
   CsrWatcherOptions options;
   options.signers = std::move(signers);
-  options.first_wait = 1ms;
-  options.longest_wait = 1ms;
-  options.random = [] { return 0.0; };
+  options.pacing.first_wait = 1ms;
+  options.pacing.longest_wait = 1ms;
+  options.pacing.random = [] { return 0.0; };
   return options;
 }
 
@@ -184,7 +89,7 @@ TEST_CASE("After an error a watch goes on where it was, or from a new list where
   for (const Row& row : rows) {
     INFO(row.name);
     ScriptedApi api;
-    api.watches["s"] = {{{{kModified, csr_json("a", "s", "5")}}, error(row.kind)}};
+    api.watches["s"] = {{{{kModified, csr_json("a", "s", "5")}}, injected(row.kind)}};
     Told told;
     CsrWatcher watcher(api, options({"s"}), told.callbacks());
     api.await_silent(1);
@@ -196,10 +101,10 @@ TEST_CASE("After an error a watch goes on where it was, or from a new list where
 
 TEST_CASE("It is synced when the last signer's list is complete, and says so once") {
   ScriptedApi api;
-  api.lists["bad"] = {{{}, error(Kind::kForbidden)},
-                      {{csr_json("late", "bad")}, error(Kind::kServer)},
+  api.lists["bad"] = {{{}, injected(Kind::kForbidden)},
+                      {{csr_json("late", "bad")}, injected(Kind::kServer)},
                       {{csr_json("late", "bad")}, "3"}};
-  api.watches["bad"] = {{{}, error(Kind::kGone)}};
+  api.watches["bad"] = {{{}, injected(Kind::kGone)}};
   Told told;
   CsrWatcher watcher(api, options({"bad", "good"}), told.callbacks());
   api.await_silent(2);
@@ -212,14 +117,14 @@ TEST_CASE("It is synced when the last signer's list is complete, and says so onc
 
 TEST_CASE("A watcher is not synced while a list fails") {
   ScriptedApi api;
-  api.lists["s"] = {{{}, error(Kind::kServer)}};
+  api.lists["s"] = {{{}, injected(Kind::kServer)}};
   Told told;
   std::binary_semaphore failed(0);
   CsrWatcherCallbacks callbacks = told.callbacks();
   callbacks.on_problem = [&failed](const std::string&) { failed.release(); };
   CsrWatcherOptions patient = options({"s"});
-  patient.first_wait = 1h;
-  patient.longest_wait = 1h;
+  patient.pacing.first_wait = 1h;
+  patient.pacing.longest_wait = 1h;
   CsrWatcher watcher(api, patient, callbacks);
   failed.acquire();
   CHECK_FALSE(watcher.synced());

@@ -76,6 +76,33 @@ TEST_CASE("A list whose pages expired starts anew, but not for ever") {
   CHECK(version.error().kind == Kind::kGone);
 }
 
+TEST_CASE("Namespaces are listed page by page, each once, so not anew when the pages expired") {
+  std::atomic<bool> is_expired = false;
+  FakeApiServer server(cluster().server, [&](const Request& request, Response& response) {
+    const bool is_first = !request.has_param("continue");
+    if (is_expired && !is_first) {
+      response.status = 410;
+    } else {
+      response.set_content(is_first ? R"({"metadata":{"resourceVersion":"5","continue":"x"},"items":[{"a":1}]})"
+                                    : R"({"metadata":{"resourceVersion":"5"},"items":[{"b":1}]})",
+                           "application/json");
+    }
+  });
+  const auto client = connect(server.access(cluster().ca));
+  std::vector<std::string> keys;
+  const auto visit = [&keys](JsonView object) { keys.emplace_back(object.member(0).key); };
+  CHECK(client->list_namespaces(visit, {}) == "5");
+  CHECK(keys == std::vector<std::string>{"a", "b"});
+  CHECK(server.seen().at(0).target == "/api/v1/namespaces?limit=500");
+  CHECK(server.seen().at(1).target == "/api/v1/namespaces?limit=500&continue=x");
+
+  is_expired = true;
+  const auto expired = client->list_namespaces(visit, {});
+  REQUIRE_FALSE(expired.has_value());
+  CHECK(expired.error().kind == Kind::kGone);
+  CHECK(server.seen().size() == 4);
+}
+
 TEST_CASE("A page that is too large is asked for again with fewer objects") {
   FakeApiServer server(cluster().server, [](const Request& request, Response& response) {
     if (request.get_param_value("limit") == "500") {
@@ -146,13 +173,13 @@ WatchRun run_watch(const std::string& body, bool in_order, std::function<bool(st
   });
   const auto client = connect(server.access(cluster().ca));
   WatchRun run;
-  CsrWatchHandler handler{
+  WatchHandler handler{
       std::move(wants_line), [&run](const WatchEvent& event) {
         run.events.push_back(std::to_string(static_cast<int>(event.type)) + ' ' +
                              std::string(event.object.at("metadata", "name").as_string().value_or("-")) + ' ' +
                              std::string(event.object.at("metadata", "resourceVersion").as_string().value_or("-")));
       }};
-  run.end = client->watch_csrs({"example.com/foo", "5&x", std::chrono::seconds(60)}, handler, {});
+  run.end = client->watch_csrs("example.com/foo", {"5&x", std::chrono::seconds(60)}, handler, {});
   run.target = server.seen().at(0).target;
   return run;
 }
@@ -173,6 +200,19 @@ TEST_CASE("A watch hands on every event until the server ends it") {
         "/apis/certificates.k8s.io/v1/"
         "certificatesigningrequests?watch=true&allowWatchBookmarks=true&resourceVersion=5%26x"
         "&timeoutSeconds=60&fieldSelector=spec.signerName%3Dexample.com%2Ffoo");
+}
+
+TEST_CASE("Namespaces are watched from where the list ended") {
+  FakeApiServer server(cluster().server, always(200, event("ADDED", R"({"metadata":{"name":"foo"}})") + kBookmark));
+  std::vector<std::string> names;
+  const WatchHandler handler{{}, [&names](const WatchEvent& event) {
+                               names.emplace_back(event.object.at("metadata", "name").as_string().value_or("-"));
+                             }};
+  const auto client = connect(server.access(cluster().ca));
+  CHECK(client->watch_namespaces({"5", std::chrono::seconds(60)}, handler, {}).has_value());
+  CHECK(names == std::vector<std::string>{"foo", "-"});
+  CHECK(server.seen().at(0).target ==
+        "/api/v1/namespaces?watch=true&allowWatchBookmarks=true&resourceVersion=5&timeoutSeconds=60");
 }
 
 TEST_CASE("A watch drops what its filter does not want before it is parsed") {
@@ -226,7 +266,7 @@ TEST_CASE("A line that the end of the answer cut off is not an event") {
 TEST_CASE("A watch that the server refuses ends with its answer") {
   FakeApiServer server(cluster().server, always(403, R"({"message":"cannot watch"})"));
   const auto client = connect(server.access(cluster().ca));
-  const auto end = client->watch_csrs({}, {{}, [](const WatchEvent&) { FAIL_CHECK("an event"); }}, {});
+  const auto end = client->watch_csrs("", {}, {{}, [](const WatchEvent&) { FAIL_CHECK("an event"); }}, {});
   REQUIRE_FALSE(end.has_value());
   CHECK(end.error().kind == Kind::kForbidden);
   CHECK(end.error().message == "cannot watch");
@@ -268,7 +308,7 @@ TEST_CASE("A silent watch ends at once when it is stopped from another thread") 
     events.wait(0);
     stop.request_stop();
   });
-  const auto end = client->watch_csrs({"", "1", std::chrono::hours(1)},
+  const auto end = client->watch_csrs("", {"1", std::chrono::hours(1)},
                                       {{},
                                        [&](const WatchEvent&) {
                                          ++events;
@@ -284,7 +324,7 @@ TEST_CASE("A request that is stopped before it begins is not sent") {
   const auto client = connect(server.access(cluster().ca));
   std::stop_source stop;
   stop.request_stop();
-  CHECK(client->watch_csrs({}, {}, stop.get_token()).has_value());
+  CHECK(client->watch_csrs("", {}, {}, stop.get_token()).has_value());
   CHECK(client->list_csrs("", {}, stop.get_token()).error().kind == Kind::kTransport);
   CHECK(server.seen().empty());
 }
@@ -293,7 +333,7 @@ TEST_CASE("A request that is stopped before it begins is not sent") {
 TEST_CASE("A watch that is silent beyond its timeout is ended") {
   SilentServer server;
   const auto client = connect(server.access());
-  const auto end = client->watch_csrs({"", "1", std::chrono::seconds(-9)}, {{}, [](const WatchEvent&) {}}, {});
+  const auto end = client->watch_csrs("", {"1", std::chrono::seconds(-9)}, {{}, [](const WatchEvent&) {}}, {});
   REQUIRE_FALSE(end.has_value());
   CHECK(end.error().kind == Kind::kTransport);
 }

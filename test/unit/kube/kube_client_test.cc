@@ -45,6 +45,9 @@ TEST_CASE("A name cannot lead to another path") {
   for (const char* name : {"", ".", ".."}) {
     CHECK(client->get_csr(name).error().kind == Kind::kInvalid);
     CHECK(client->patch_csr_status(name, "{}").error().kind == Kind::kInvalid);
+    CHECK(client->approve_csr(name, "{}").error().kind == Kind::kInvalid);
+    CHECK(client->get_pod(name, "x").error().kind == Kind::kInvalid);
+    CHECK(client->get_pod("x", name).error().kind == Kind::kInvalid);
     CHECK(client->get_tls_secret(name, "x").error().kind == Kind::kInvalid);
     CHECK(client->get_tls_secret("x", name).error().kind == Kind::kInvalid);
     CHECK(client->create_tls_secret(name, "x", {}, DryRun::kNo).error().kind == Kind::kInvalid);
@@ -63,6 +66,47 @@ TEST_CASE("A status patch is sent as a merge patch and returns the object") {
   CHECK(seen[0].target == "/apis/certificates.k8s.io/v1/certificatesigningrequests/a/status?fieldManager=signet");
   CHECK(seen[0].header("Content-Type") == "application/merge-patch+json");
   CHECK(seen[0].body == R"({"status":{}})");
+}
+
+TEST_CASE("An approval is a merge patch of the approval subresource") {
+  FakeApiServer server(cluster().server, always(200, csr_json("a", "8")));
+  const auto csr = connect(server.access(cluster().ca))->approve_csr("a", R"({"status":{}})");
+  REQUIRE(csr.has_value());
+  CHECK(csr->resource_version == "8");
+  const auto seen = server.seen();
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].method == "PATCH");
+  CHECK(seen[0].target == "/apis/certificates.k8s.io/v1/certificatesigningrequests/a/approval?fieldManager=signet");
+  CHECK(seen[0].header("Content-Type") == "application/merge-patch+json");
+  CHECK(seen[0].body == R"({"status":{}})");
+}
+
+TEST_CASE("A Pod is read, and one that is not there told apart from one that cannot be read") {
+  struct Row {
+    int status;
+    std::string body;
+    Kind kind;
+    std::string message;
+  };
+  const Row rows[] = {
+      {404, R"({"message":"pods \"p\" not found"})", Kind::kNotFound, "pods \"p\" not found"},
+      {403, R"({"message":"no"})", Kind::kForbidden, "no"},
+      {200, "", Kind::kBadResponse, "byte 0: The document is empty."},
+      {200, "{}", Kind::kBadResponse, "metadata.uid: must not be empty"},
+      {200, R"({"metadata":{"uid":"u"},"status":{"phase":1}})", Kind::kBadResponse, "status.phase: must be a string"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.body);
+    FakeApiServer server(cluster().server, always(row.status, row.body));
+    const auto pod = connect(server.access(cluster().ca))->get_pod("foo", "p");
+    REQUIRE_FALSE(pod.has_value());
+    CHECK(pod.error().kind == row.kind);
+    CHECK(pod.error().message == row.message);
+  }
+
+  FakeApiServer server(cluster().server, always(200, R"({"metadata":{"uid":"u"},"spec":{"serviceAccountName":"sa"}})"));
+  CHECK(connect(server.access(cluster().ca))->get_pod("foo", "p/q") == Pod{"u", "sa", false, ""});
+  CHECK(server.seen().at(0).target == "/api/v1/namespaces/foo/pods/p%2Fq");
 }
 
 TEST_CASE("Every HTTP status becomes a kind of error with the server's message") {

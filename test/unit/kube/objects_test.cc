@@ -19,7 +19,7 @@ TEST_CASE("A CertificateSigningRequest is read with every field we use") {
     "metadata": {"name": "csr-workload-x", "generateName": "csr-workload-", "uid": "u-1", "resourceVersion": "42",
                  "annotations": {"a": "1", "b": ""}, "labels": {"l": "2"}, "managedFields": [{"anything": []}]},
     "spec": {"request": "Zm9v", "signerName": "example.com/foo", "usages": ["digital signature", "client auth"],
-             "expirationSeconds": 600, "username": "system:admin", "uid": "7", "groups": ["g1", "g2"], "extra": {"x": ["y"]}},
+             "expirationSeconds": 600, "username": "system:admin", "uid": "7", "groups": ["g1", "g2"], "extra": {"example.com/x": ["y", "z"], "none": [], "null": null}},
     "status": {"conditions": [{"type": "Approved", "status": "True", "reason": "R", "message": "M",
                                "lastUpdateTime": "2026-01-01T00:00:00Z", "lastTransitionTime": "2026-01-02T00:00:00Z"},
                               {"type": "Failed", "status": "False"}],
@@ -32,8 +32,14 @@ TEST_CASE("A CertificateSigningRequest is read with every field we use") {
   expected.resource_version = "42";
   expected.annotations = {{"a", "1"}, {"b", ""}};
   expected.labels = {{"l", "2"}};
-  expected.spec = {"foo", "example.com/foo", {"digital signature", "client auth"}, 600, "system:admin",
-                   "7",   {"g1", "g2"}};
+  expected.spec = {"foo",
+                   "example.com/foo",
+                   {"digital signature", "client auth"},
+                   600,
+                   "system:admin",
+                   "7",
+                   {"g1", "g2"},
+                   {{"example.com/x", {"y", "z"}}, {"none", {}}, {"null", {}}}};
   expected.status.conditions = {{"Approved", "True", "R", "M", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"},
                                 {"Failed", "False", "", "", "", ""}};
   expected.status.certificate = "bar";
@@ -49,7 +55,7 @@ TEST_CASE("Fields that are absent or null are empty") {
       R"({"metadata":null,"spec":null,"status":null})",
       R"({"metadata":{},"spec":{},"status":{}})",
       R"({"metadata":{"name":null,"annotations":null,"labels":null},
-          "spec":{"request":null,"usages":null,"expirationSeconds":null,"groups":null},
+          "spec":{"request":null,"usages":null,"expirationSeconds":null,"groups":null,"extra":null},
           "status":{"conditions":null,"certificate":null}})",
   };
   for (const char* text : texts) {
@@ -77,6 +83,9 @@ TEST_CASE("A field of a wrong type is refused with its JSON path") {
       {R"({"spec":{"usages":"any"}})", "spec.usages: must be a list"},
       {R"({"spec":{"usages":["a","b",3]}})", "spec.usages[2]: must be a string"},
       {R"({"spec":{"groups":[null]}})", "spec.groups[0]: must be a string"},
+      {R"({"spec":{"extra":[]}})", "spec.extra: must be an object"},
+      {R"({"spec":{"extra":{"a.b/c":"d"}}})", R"(spec.extra["a.b/c"]: must be a list)"},
+      {R"({"spec":{"extra":{"a":[],"b":["c",1]}}})", R"(spec.extra["b"][1]: must be a string)"},
       {R"({"spec":{"expirationSeconds":"600"}})", "spec.expirationSeconds: must be a 32-bit integer"},
       {R"({"spec":{"expirationSeconds":600.0}})", "spec.expirationSeconds: must be a 32-bit integer"},
       {R"({"spec":{"expirationSeconds":2147483648}})", "spec.expirationSeconds: must be a 32-bit integer"},
@@ -98,6 +107,75 @@ TEST_CASE("The path of an error stands under the given one") {
   CHECK(decode("7", "request.object").error() == "request.object: must be an object");
   CHECK(decode(R"({"spec":{"usages":[1]}})", "request.object").error() ==
         "request.object.spec.usages[0]: must be a string");
+}
+
+TEST_CASE("Specs that differ in what the authenticator told are not equal") {
+  const auto spec_of = [](std::string_view extra) {
+    return decode(R"({"spec":{"extra":)" + std::string(extra) + "}}")->spec;
+  };
+  CHECK(spec_of(R"({"k":["a","b"]})") == spec_of(R"({"k":["a","b"]})"));
+  for (const char* other : {"{}", R"({"k":["a"]})", R"({"k":["b","a"]})", R"({"K":["a","b"]})"}) {
+    INFO(other);
+    CHECK(spec_of(R"({"k":["a","b"]})") != spec_of(other));
+  }
+}
+
+TEST_CASE("A Namespace is read with its name and labels, or refused with a JSON path") {
+  const auto decode_namespace = [](std::string_view text) {
+    const auto document = JsonDocument::parse(text);
+    REQUIRE(document.has_value());
+    return Namespace::decode(document->root());
+  };
+  const auto ns = decode_namespace(
+      R"({"metadata":{"name":"foo","labels":{"kubernetes.io/metadata.name":"foo","tenant":""}},"status":{"phase":"Active"}})");
+  REQUIRE(ns.has_value());
+  CHECK(ns->name == "foo");
+  CHECK(ns->labels == StringMap{{"kubernetes.io/metadata.name", "foo"}, {"tenant", ""}});
+  for (const char* text : {R"({"metadata":{"name":"foo"}})", R"({"metadata":{"name":"foo","labels":null}})"}) {
+    CHECK(decode_namespace(text)->labels.empty());
+  }
+
+  const std::pair<const char*, const char*> rows[] = {
+      {"7", "the object: must be an object"},
+      {"{}", "metadata.name: must not be empty"},
+      {R"({"metadata":{"name":""}})", "metadata.name: must not be empty"},
+      {R"({"metadata":{"name":7}})", "metadata.name: must be a string"},
+      {R"({"metadata":{"name":"foo","labels":"x"}})", "metadata.labels: must be an object"},
+      {R"({"metadata":{"name":"foo","labels":{"a":"1","b/c":2}}})", R"(metadata.labels["b/c"]: must be a string)"},
+  };
+  for (const auto& [text, error] : rows) {
+    INFO(text);
+    CHECK(decode_namespace(text) == tl::unexpected<std::string>(error));
+  }
+}
+
+TEST_CASE("A Pod is read as far as it tells whose it is and whether it lives, or refused with a JSON path") {
+  const auto decode_pod = [](std::string_view text) {
+    const auto document = JsonDocument::parse(text);
+    REQUIRE(document.has_value());
+    return Pod::decode(document->root());
+  };
+  CHECK(decode_pod(
+            R"({"metadata":{"uid":"u-1"},"spec":{"serviceAccountName":"httpbin"},"status":{"phase":"Running"}})") ==
+        Pod{"u-1", "httpbin", false, "Running"});
+  CHECK(decode_pod(
+            R"({"metadata":{"uid":"u-1","deletionTimestamp":"2026-01-01T00:00:00Z"},"status":{"phase":"Failed"}})") ==
+        Pod{"u-1", "", true, "Failed"});
+  CHECK(decode_pod(R"({"metadata":{"uid":"u-1","deletionTimestamp":null}})") == Pod{"u-1", "", false, ""});
+
+  const std::pair<const char*, const char*> rows[] = {
+      {"[]", "the object: must be an object"},
+      {"{}", "metadata.uid: must not be empty"},
+      {R"({"metadata":{"uid":1}})", "metadata.uid: must be a string"},
+      {R"({"metadata":{"uid":"u","deletionTimestamp":7}})", "metadata.deletionTimestamp: must be a string"},
+      {R"({"metadata":{"uid":"u"},"spec":{"serviceAccountName":[]}})", "spec.serviceAccountName: must be a string"},
+      {R"({"metadata":{"uid":"u"},"status":{"phase":{}}})", "status.phase: must be a string"},
+      {R"({"metadata":{"uid":"u"},"status":7})", "status: must be an object"},
+  };
+  for (const auto& [text, error] : rows) {
+    INFO(text);
+    CHECK(decode_pod(text) == tl::unexpected<std::string>(error));
+  }
 }
 
 TEST_CASE("The request of a recorded review is read down to its PEM") {
