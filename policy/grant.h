@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "policy/issuance_quota.h"
 #include "policy/signing_request.h"
 
 namespace signet {
@@ -26,6 +28,7 @@ class Grant {
     std::chrono::seconds lifetime{0};  ///< from the moment of issuing; backdating is on top
     /// Whether the root is the last of the published chain: who named no signer learns from it alone whom to trust.
     bool chain_ends_in_root = false;
+    std::optional<IssuanceQuota> quota;  ///< the tenant's, which whoever issues must hold to
   };
 
   Grant(Grant&&) noexcept = default;

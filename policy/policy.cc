@@ -164,6 +164,12 @@ const PolicyModel::Tenant* Policy::tenant_of_namespace(std::string_view ns) cons
   return found == tenant_by_namespace_.end() ? nullptr : &model_.tenants[found->second];
 }
 
+const PolicyModel::Tenant* Policy::tenant_of_signer(std::string_view signer) const {
+  const auto found = std::ranges::find_if(
+      model_.tenants, [&](const PolicyModel::Tenant& tenant) { return contains(tenant.signers, signer); });
+  return found == model_.tenants.end() ? nullptr : &*found;
+}
+
 const PolicyModel::Tenant* Policy::tenant_of_dns_name(std::string_view dns_name, std::string_view signer) const {
   const auto found = tenant_by_dns_name_.find(dns_name);
   if (found == tenant_by_dns_name_.end()) {
@@ -361,7 +367,8 @@ Decision Policy::evaluate(const SigningRequest& request, EvaluationTrace* trace)
                           .names = facts.names,
                           .usages = std::move(usages),
                           .lifetime = lifetime,
-                          .chain_ends_in_root = subject.id && !model_.routed_signer.empty()});
+                          .chain_ends_in_root = subject.id && !model_.routed_signer.empty(),
+                          .quota = tenant->quota});
   return decision;
 }
 

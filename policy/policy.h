@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "policy/decision.h"
+#include "policy/issuance_quota.h"
 #include "policy/signing_request.h"
 #include "policy/spiffe_id.h"
 
@@ -38,6 +39,7 @@ struct PolicyModel {
     std::vector<std::string> dns_names;
     std::vector<std::string> requesters;  ///< beside those for all
     CertificateLimits certificate;
+    std::optional<IssuanceQuota> quota;  ///< absent: as many as are asked for
   };
   struct Signer {
     std::string name;
@@ -117,6 +119,8 @@ class Policy {
 
   /// The tenant that namespace `ns` belongs to, or null.
   [[nodiscard]] const PolicyModel::Tenant* tenant_of_namespace(std::string_view ns) const;
+  /// The first tenant that has `signer`, which is without the domain, or null.
+  [[nodiscard]] const PolicyModel::Tenant* tenant_of_signer(std::string_view signer) const;
 
   /// Every signer that a tenant has, sorted, each once, without the domain.
   [[nodiscard]] const std::vector<std::string>& signers() const { return signers_; }
