@@ -55,12 +55,18 @@ struct ReconcileResult {
     kWaiting,    ///< not approved yet
     kPublished,  ///< the certificate stands in its status
     kFailed,     ///< the Failed condition stands in its status
+    kThrottled,  ///< granted, but the tenant's quota is used up; nothing was decided
     kRetry,      ///< nothing was decided, for the reason in `message`
+  };
+  struct Throttled {
+    std::string tenant;             ///< whose quota it is
+    std::chrono::nanoseconds wait;  ///< until there is a token, a minute at most
   };
   Outcome outcome = Outcome::kDone;
   std::string message;                              ///< for the operator's log; empty when all went well
   std::optional<std::chrono::seconds> retry_after;  ///< with kRetry: what the API server asked for
   bool unsettled = false;  ///< with kRetry: a certificate's end is not known, so try again even if the request is gone
+  std::optional<Throttled> throttled = {};  ///< with kThrottled
 };
 
 /// Brings one request to its end, or says why not now.

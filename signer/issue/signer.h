@@ -27,8 +27,9 @@ struct SignerConfig {
   /// Our user name at the API server; needed where the policy names issuers and means us.
   std::string self = {};
   CsrWatcherOptions watch;
-  SigningQueue::Options queue;
-  /// For the operator's log: attempts that failed and will be made again, and requests that were given Failed.
+  SigningQueue::Options queue;  ///< flow_of and on_throttled are the signer's to set
+  /// For the operator's log: attempts that failed and will be made again, requests that were given Failed, and when a
+  /// tenant begins and ceases to be held back by its quota.
   std::function<void(const std::string& message)> on_problem;
   /// Each time a request was looked at, `pending` after it came into the queue. Like on_problem called from many
   /// threads.
@@ -63,6 +64,7 @@ class Signer {
   [[nodiscard]] ReconcileResult reconcile_one(const CertificateSigningRequest& csr,
                                               SigningQueue::Clock::time_point since);
   void on_event(WatchEventType type, const CertificateSigningRequest& csr);
+  [[nodiscard]] SigningQueue::Options queue_options() const;
 
   const SignerConfig config_;
   UnsettledCertificates unsettled_;
