@@ -10,6 +10,7 @@
 #include "policy/policy.h"
 #include "signer/audit/audit_log.h"
 #include "signer/issue/ca_store.h"
+#include "signer/issue/issuance_meter.h"
 #include "signer/kube/kube_api.h"
 
 namespace signet {
@@ -36,16 +37,18 @@ class UnsettledCertificates {
   std::map<std::string, Entry> entries_;  ///< guarded by mutex_
 };
 
-/// What reconcile works with. `now` is the time at which the certificate begins.
+/// What reconcile works with.
 struct ReconcileContext {
   const Policy& policy;
   const CaStore& authorities;
   AuditLog& audit;
   KubeApi& api;
   UnsettledCertificates& unsettled;
-  std::string_view self = {};  ///< who we are at the API server; empty: not known
-  bool synced = false;         ///< whether every request there is has been seen once
-  std::chrono::sys_seconds now;
+  IssuanceMeter& meter;
+  std::string_view self = {};             ///< who we are at the API server; empty: not known
+  bool synced = false;                    ///< whether every request there is has been seen once
+  std::chrono::sys_seconds now;           ///< the time at which the certificate begins
+  IssuanceMeter::Clock::time_point tick;  ///< the same moment, for the meter
 };
 
 struct ReconcileResult {
@@ -78,6 +81,9 @@ struct ReconcileResult {
 /// until its end is known; where the request is gone by then, the log is told `published`, and that it is presumed. A
 /// request that the policy does not grant gets the condition Failed, which is final and is therefore written only when
 /// synced; the log is told `refused` first.
+///
+/// Each signature takes a token of the tenant's quota, also one that is discarded; without a token nothing is signed,
+/// and nothing else happens to the request.
 ///
 /// `csr` may be out of date: whatever is written then conflicts. For many threads, but one for each name at a time.
 [[nodiscard]] ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileContext& context);

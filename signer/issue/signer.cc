@@ -38,9 +38,11 @@ auto Signer::with_context(const Work& work) {
                                .audit = config_.audit,
                                .api = config_.api,
                                .unsettled = unsettled_,
+                               .meter = meter_,
                                .self = config_.self,
                                .synced = synced_,
-                               .now = config_.now()});
+                               .now = config_.now(),
+                               .tick = IssuanceMeter::Clock::now()});
 }
 
 void Signer::stop() {

@@ -9,6 +9,7 @@
 #include "policy/policy.h"
 #include "signer/audit/audit_log.h"
 #include "signer/issue/ca_store.h"
+#include "signer/issue/issuance_meter.h"
 #include "signer/issue/reconcile.h"
 #include "signer/issue/signing_queue.h"
 #include "signer/kube/csr_watcher.h"
@@ -68,6 +69,7 @@ class Signer {
 
   const SignerConfig config_;
   UnsettledCertificates unsettled_;
+  IssuanceMeter meter_;
   std::atomic<bool> synced_ = false;
   SigningQueue queue_;
   CsrWatcher watcher_;

@@ -550,3 +550,46 @@ TEST_CASE("a signer finds what waits in the list and brings all of it to its end
   CHECK(std::set<std::string>(names.begin(), names.end()).size() == kRequests);
   CHECK(log.size() == kRequests / 2 * 2 + kRequests / 2);
 }
+
+TEST_CASE("a signer holds a tenant to its quota, says so once, and has nobody else wait") {
+  FakeKubeApi api;
+  constexpr int kRequests = 4;
+  for (const char* review : {"workload-ecdsa", "workload-bar"}) {
+    for (int i = 0; i < kRequests; ++i) {
+      auto csr = fixture_request(review);
+      csr.name += "-" + std::to_string(i);
+      csr.uid += std::to_string(i);
+      api.put(csr);
+    }
+  }
+  PolicyModel model = fixture_policy().model();
+  model.tenants.front().quota = {.per_minute = 1, .burst = 1};
+  const auto policy = std::make_shared<const Policy>(model, "digest");
+  const auto authorities = std::make_shared<const CaStore>(fixture_authorities());
+  LockedLog log;
+  Journal ended;
+  Journal told;
+  SignerNames signers;
+  for (const std::string& signer : policy->signers()) signers.insert(policy->signer_name(signer));
+  Signer signer({.api = api,
+                 .audit = log,
+                 .policy = [&] { return policy; },
+                 .authorities = [&] { return authorities; },
+                 .now = [] { return kNow; },
+                 .watch = {.signers = signers, .random = [] { return 0.5; }},
+                 .queue = options(2),
+                 .on_problem = [&](const std::string& message) { told.write(message); },
+                 .on_result =
+                     [&](const CertificateSigningRequest& csr, const ReconcileResult& result, auto) {
+                       if (result.outcome == Outcome::kPublished) ended.write(csr);
+                     }});
+  ended.wait_for(kRequests + 1);
+  const auto messages = told.wait_for(1);
+  signer.stop();
+  CHECK(messages.size() == 1);
+  CHECK(messages.front() ==
+        "tenant \"foo\" has used up its quota (tenants[foo].quota: 1 a minute, burst 1); its other requests wait");
+  CHECK(ended.size() == kRequests + 1);
+  CHECK(signer.depth().waiting == kRequests - 1);
+  CHECK(log.size() == 2 * (kRequests + 1));
+}
