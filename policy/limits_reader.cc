@@ -14,10 +14,6 @@
 namespace signet {
 namespace {
 
-// Ten a second, and an hour's of that at once: more than one signer does, so more is no limit.
-constexpr std::int64_t kMaxPerMinute = 600'000;
-constexpr std::int64_t kMaxBurst = 1'000'000;
-
 // A list of what `value_named` gives for the names of `all`.
 template <typename Values, typename Value = typename Values::value_type>
 std::vector<Value> read_values(PolicyFields& fields, const PolicyField& at, const Values& all,
@@ -102,8 +98,8 @@ std::optional<IssuanceQuota> read_quota(PolicyFields& fields, const PolicyField&
   if (at.node == nullptr || !fields.expect_map(at, kQuotaKeys)) {
     return std::nullopt;
   }
-  const auto per_minute = fields.number(at.field("perMinute"), 1, kMaxPerMinute);
-  const auto burst = fields.number(at.field("burst"), 1, kMaxBurst);
+  const auto per_minute = fields.number(at.field("perMinute"), 1, IssuanceQuota::kMaxPerMinute);
+  const auto burst = fields.number(at.field("burst"), 1, IssuanceQuota::kMaxBurst);
   return per_minute && burst ? std::optional(IssuanceQuota{.per_minute = *per_minute, .burst = *burst}) : std::nullopt;
 }
 

@@ -130,6 +130,11 @@ Tenancy::Owner Policy::owner_of_namespace(std::string_view ns, const NamespaceLa
   return tenancy_.owner_of(ns, labels.get());
 }
 
+const PolicyModel::Tenant* Policy::tenant_of_signer(std::string_view signer) const {
+  const auto owners = tenants_by_signer_.find(signer);
+  return owners == tenants_by_signer_.end() ? nullptr : &model_.tenants[owners->second.front()];
+}
+
 const PolicyModel::Tenant* Policy::tenant_named(std::string_view name) const {
   const auto found = std::ranges::find(model_.tenants, name, &PolicyModel::Tenant::name);
   return found == model_.tenants.end() ? nullptr : &*found;

@@ -83,6 +83,8 @@ class Policy {
   /// for). So no tenant's mode opens another's signer.
   [[nodiscard]] Mode mode_of(Reason reason, const PolicyModel::Tenant* tenant, std::string_view signer) const;
 
+  /// The first tenant that has `signer`, which is without the domain, or null.
+  [[nodiscard]] const PolicyModel::Tenant* tenant_of_signer(std::string_view signer) const;
   /// Null where there is none.
   [[nodiscard]] const PolicyModel::Tenant* tenant_named(std::string_view name) const;
 

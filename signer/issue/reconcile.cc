@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "policy/quoting.h"
 #include "signer/audit/audit_line.h"
 #include "signer/csr/signing_request_of.h"
 #include "signer/kube/csr_status_patch.h"
@@ -21,6 +22,15 @@ ReconcileResult retry(std::string message, std::optional<std::chrono::seconds> r
 
 ReconcileResult ended(Outcome outcome, std::string message = {}) {
   return {.outcome = outcome, .message = std::move(message), .retry_after = std::nullopt, .unsettled = false};
+}
+
+ReconcileResult throttled(const std::string& tenant, const IssuanceQuota& quota, std::chrono::nanoseconds wait) {
+  ReconcileResult result =
+      ended(Outcome::kThrottled, "tenant " + in_quotes(tenant) + " has used up its quota (tenants[" + tenant +
+                                     "].quota: " + std::to_string(quota.per_minute) + " a minute, burst " +
+                                     std::to_string(quota.burst) + "); its other requests wait");
+  result.throttled = {.tenant = tenant, .wait = wait};
+  return result;
 }
 
 // What became of a certificate that was sent.
@@ -142,9 +152,13 @@ std::optional<ReconcileResult> refuse(const CertificateSigningRequest& csr, cons
 // For a request that was granted. Nothing to return: it changed, judge it anew.
 std::optional<ReconcileResult> sign(const CertificateSigningRequest& csr, const SigningRequest& request,
                                     Decision decision, const ReconcileContext& context) {
-  const std::string signer = decision.grant->terms().signer;
-  const auto authority = context.authorities.find(signer);
-  if (!authority) return retry("signer \"" + signer + "\": has no CA");
+  const Grant::Terms& terms = decision.grant->terms();
+  const auto authority = context.authorities.find(terms.signer);
+  if (!authority) return retry("signer \"" + terms.signer + "\": has no CA");
+  if (terms.quota) {
+    const auto wait = context.meter.take(terms.tenant, *terms.quota, context.tick);
+    if (wait) return throttled(terms.tenant, *terms.quota, *wait);
+  }
   auto issued = authority->issue(std::move(*decision.grant), context.now);
   if (!issued) return retry(issued.error());
 

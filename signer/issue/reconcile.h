@@ -10,6 +10,7 @@
 #include "policy/policy.h"
 #include "signer/audit/audit_log.h"
 #include "signer/issue/ca_store.h"
+#include "signer/issue/issuance_meter.h"
 #include "signer/kube/kube_api.h"
 
 namespace signet {
@@ -36,7 +37,7 @@ class UnsettledCertificates {
   std::map<std::string, Entry> entries_;  ///< guarded by mutex_
 };
 
-/// What reconcile works with. `now` is the time at which the certificate begins.
+/// What reconcile works with.
 struct ReconcileContext {
   const Policy& policy;
   const NamespaceLabels& namespaces;
@@ -44,9 +45,11 @@ struct ReconcileContext {
   AuditLog& audit;
   KubeApi& api;
   UnsettledCertificates& unsettled;
-  std::string_view self = {};  ///< who we are at the API server; empty: not known
-  bool synced = false;         ///< whether every request there is has been seen once
-  std::chrono::sys_seconds now;
+  IssuanceMeter& meter;
+  std::string_view self = {};             ///< who we are at the API server; empty: not known
+  bool synced = false;                    ///< whether every request there is has been seen once
+  std::chrono::sys_seconds now;           ///< the time at which the certificate begins
+  IssuanceMeter::Clock::time_point tick;  ///< the same moment, for the meter
 };
 
 struct ReconcileResult {
@@ -56,12 +59,18 @@ struct ReconcileResult {
     kWaiting,    ///< not approved yet
     kPublished,  ///< the certificate stands in its status
     kFailed,     ///< the Failed condition stands in its status
+    kThrottled,  ///< granted, but the tenant's quota is used up; nothing was decided
     kRetry,      ///< nothing was decided, for the reason in `message`
+  };
+  struct Throttled {
+    std::string tenant;             ///< whose quota it is
+    std::chrono::nanoseconds wait;  ///< until there is a token, a minute at most
   };
   Outcome outcome = Outcome::kDone;
   std::string message;                              ///< for the operator's log; empty when all went well
   std::optional<std::chrono::seconds> retry_after;  ///< with kRetry: what the API server asked for
   bool unsettled = false;  ///< with kRetry: a certificate's end is not known, so try again even if the request is gone
+  std::optional<Throttled> throttled = {};  ///< with kThrottled
 };
 
 /// Brings one request to its end, or says why not now.
@@ -73,6 +82,9 @@ struct ReconcileResult {
 /// until its end is known; where the request is gone by then, the log is told `published`, and that it is presumed. A
 /// request that the policy does not grant gets the condition Failed, which is final and is therefore written only when
 /// synced; the log is told `refused` first.
+///
+/// Each signature takes a token of the tenant's quota, also one that is discarded; without a token nothing is signed,
+/// and nothing else happens to the request.
 ///
 /// `csr` may be out of date: whatever is written then conflicts. For many threads, but one for each name at a time.
 [[nodiscard]] ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileContext& context);

@@ -2,16 +2,32 @@
 
 #include <utility>
 
+#include "policy/quoting.h"
+
 namespace signet {
 
 Signer::Signer(SignerConfig config)
     : config_(std::move(config)),
-      queue_(config_.queue,
+      queue_(queue_options(),
              [this](const CertificateSigningRequest& csr, auto since) { return reconcile_one(csr, since); }),
       watcher_(config_.api, config_.watch,
                {.on_event = [this](WatchEventType type, const CertificateSigningRequest& csr) { on_event(type, csr); },
                 .on_synced = [this] { synced_ = true; },
                 .on_problem = config_.on_problem}) {}
+
+SigningQueue::Options Signer::queue_options() const {
+  SigningQueue::Options options = config_.queue;
+  options.flow_of = [this](const CertificateSigningRequest& csr) -> std::string {
+    const std::shared_ptr<const Policy> policy = config_.policy();
+    const auto signer = policy->signer_in_domain(csr.spec.signer_name);
+    const PolicyModel::Tenant* const tenant = signer ? policy->tenant_of_signer(*signer) : nullptr;
+    return tenant == nullptr ? std::string() : tenant->name;
+  };
+  options.on_throttled = [this](const std::string& tenant, const std::string& message) {
+    config_.on_problem(message.empty() ? "tenant " + in_quotes(tenant) + " keeps within its quota again" : message);
+  };
+  return options;
+}
 
 template <typename Work>
 auto Signer::with_context(const Work& work) {
@@ -23,9 +39,11 @@ auto Signer::with_context(const Work& work) {
                                .audit = config_.audit,
                                .api = config_.api,
                                .unsettled = unsettled_,
+                               .meter = meter_,
                                .self = config_.self,
                                .synced = synced_,
-                               .now = config_.now()});
+                               .now = config_.now(),
+                               .tick = IssuanceMeter::Clock::now()});
 }
 
 void Signer::stop() {
@@ -44,7 +62,10 @@ void Signer::on_event(WatchEventType type, const CertificateSigningRequest& csr)
 
 ReconcileResult Signer::reconcile_one(const CertificateSigningRequest& csr, SigningQueue::Clock::time_point since) {
   ReconcileResult result = with_context([&](const ReconcileContext& context) { return reconcile(csr, context); });
-  if (!result.message.empty()) config_.on_problem("CertificateSigningRequest " + csr.name + ": " + result.message);
+  // That a tenant is throttled is told once (on_throttled), not of each of its requests.
+  if (!result.message.empty() && !result.throttled) {
+    config_.on_problem("CertificateSigningRequest " + csr.name + ": " + result.message);
+  }
   if (config_.on_result) config_.on_result(csr, result, SigningQueue::Clock::now() - since);
   return result;
 }

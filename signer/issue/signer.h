@@ -9,6 +9,7 @@
 #include "policy/policy.h"
 #include "signer/audit/audit_log.h"
 #include "signer/issue/ca_store.h"
+#include "signer/issue/issuance_meter.h"
 #include "signer/issue/reconcile.h"
 #include "signer/issue/signing_queue.h"
 #include "signer/kube/csr_watcher.h"
@@ -28,8 +29,9 @@ struct SignerConfig {
   /// Our user name at the API server; needed where the policy names issuers and means us.
   std::string self = {};
   CsrWatcherOptions watch;
-  SigningQueue::Options queue;
-  /// For the operator's log: attempts that failed and will be made again, and requests that were given Failed.
+  SigningQueue::Options queue;  ///< flow_of and on_throttled are the signer's to set
+  /// For the operator's log: attempts that failed and will be made again, requests that were given Failed, and when a
+  /// tenant begins and ceases to be held back by its quota.
   std::function<void(const std::string& message)> on_problem;
   /// Each time a request was looked at, `pending` after it came into the queue. Like on_problem called from many
   /// threads.
@@ -64,9 +66,11 @@ class Signer {
   [[nodiscard]] ReconcileResult reconcile_one(const CertificateSigningRequest& csr,
                                               SigningQueue::Clock::time_point since);
   void on_event(WatchEventType type, const CertificateSigningRequest& csr);
+  [[nodiscard]] SigningQueue::Options queue_options() const;
 
   const SignerConfig config_;
   UnsettledCertificates unsettled_;
+  IssuanceMeter meter_;
   std::atomic<bool> synced_ = false;
   SigningQueue queue_;
   CsrWatcher watcher_;

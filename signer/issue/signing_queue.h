@@ -2,7 +2,8 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -20,15 +21,27 @@ namespace signet {
 
 /// Requests that wait to be reconciled, and the threads that do it: many at once, but never two for one name. Of a
 /// request that changes while it waits only the newest state counts; what could not be decided comes back later.
+///
+/// The requests of one tenant are a flow. Flows have their turn one after the other, one request a turn, so that nobody
+/// waits for another's many. A flow that is throttled pauses until there is a token and keeps its order; then one of
+/// its requests is tried, and for each that is not throttled one more at once.
 class SigningQueue {
  public:
+  using Clock = std::chrono::steady_clock;
   struct Options {
     std::size_t workers = 16;  ///< most of a reconcile is waiting for the API server
     Backoff::Duration first_wait = std::chrono::milliseconds(200);
     Backoff::Duration longest_wait = std::chrono::seconds(60);
     Backoff::Random random;  ///< called by one thread at a time
+    /// The tenant that a request is probably of, empty for nobody's: asked when a request comes, by one thread at a
+    /// time. Absent: nobody's. One that turns out to be of another tenant when it is throttled goes to that one's flow.
+    std::function<std::string(const CertificateSigningRequest&)> flow_of = {};
+    /// Told once, by any thread, when a flow begins to be throttled, with the message of its result, and once more,
+    /// with an empty message, when it has not been for as long as `calm`.
+    std::function<void(const std::string& flow, const std::string& message)> on_throttled = {};
+    /// Longer than the longest wait for a token, so that whoever is at the edge of a quota is told of once.
+    Clock::duration calm = std::chrono::minutes(2);
   };
-  using Clock = std::chrono::steady_clock;
   /// Called from all workers at once. `since` is when the request came into the queue, which it leaves when it is
   /// decided.
   using Reconcile = std::function<ReconcileResult(const CertificateSigningRequest&, Clock::time_point since)>;
@@ -39,7 +52,7 @@ class SigningQueue {
   SigningQueue& operator=(const SigningQueue&) = delete;
 
   /// The request's state is now `csr`. One that waits for another try is tried at once, unless `csr` is what it waits
-  /// with.
+  /// with; one that waits for its flow goes on waiting in its place.
   void add(const CertificateSigningRequest& csr);
 
   /// The request is gone; `last` is how it was. It is forgotten, unless the end of a certificate for it is not known.
@@ -55,11 +68,13 @@ class SigningQueue {
   [[nodiscard]] Depth depth() const;
 
  private:
-  /// A name that waits, is worked on, or both. Ready names are in `ready_`, those with a time in `later_`.
+  /// A name that waits, is worked on, or both. Ready ones stand in their flow, those with a time in `later_`.
   struct Item {
     std::optional<CertificateSigningRequest> next;
     std::optional<Clock::time_point> due;
     Clock::time_point since;
+    std::string flow;
+    std::uint64_t place = 0;  ///< in its flow, if ready or throttled
     bool ready = false;
     bool working = false;
     bool gone = false;
@@ -68,20 +83,48 @@ class SigningQueue {
   };
   using Items = std::map<std::string, Item>;
 
+  /// There while something of it is ready or in work, or while it is throttled.
+  struct Flow {
+    std::map<std::uint64_t, Items::iterator> ready;  ///< by place
+    std::size_t working = 0;
+    std::size_t most_working;                ///< as many as there are workers, unless throttled
+    bool paused = false;                     ///< throttled, and there is no token yet
+    std::optional<Clock::time_point> until;  ///< throttled: the end of the pause or, after it, of being throttled
+    std::optional<std::uint64_t> turn;       ///< its key in turns_, where it stands if anything of it may be worked on
+  };
+  using Flows = std::map<std::string, Flow>;
+  using Times = std::set<std::pair<Clock::time_point, std::string>>;  ///< soonest first
+
   void run();
+  void work(std::unique_lock<std::mutex>& lock);
+  void wait(std::unique_lock<std::mutex>& lock);
+  void tell(std::unique_lock<std::mutex>& lock);
+  void set_next(Item& item, CertificateSigningRequest csr);
+  void forget(Items::iterator item);
   void make_ready(Items::iterator item);
   void make_later(Items::iterator item, std::optional<std::chrono::seconds> retry_after);
+  void enter_flow(Items::iterator item);
   void take_back(Items::iterator item, CertificateSigningRequest csr, const ReconcileResult& result);
-  void make_due_ready();
+  Flows::iterator flow_named(const std::string& name);
+  void arrange(Flows::iterator flow);
+  void pause(const ReconcileResult::Throttled& throttled, const std::string& message);
+  void set_until(Flows::iterator flow, std::optional<Clock::time_point> until);
+  void keep_time();
 
   const Options options_;
   const Reconcile reconcile_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Items items_;                                                ///< guarded by mutex_, as all below
-  std::deque<std::string> ready_;                              ///< each once
-  std::set<std::pair<Clock::time_point, std::string>> later_;  ///< soonest first
+  Items items_;  ///< guarded by mutex_, as all below
+  Flows flows_;
+  std::map<std::uint64_t, Flows::iterator> turns_;  ///< the flows that something may be worked on of, the next first
+  Times later_;                                     ///< names of items
+  Times throttled_;                                 ///< names of flows
+  std::vector<std::pair<std::string, std::string>> to_tell_;  ///< for on_throttled
+  std::uint64_t last_place_ = 0;
+  std::uint64_t last_turn_ = 0;
+  std::size_t waiting_ = 0;  ///< items with a `next`
   std::size_t working_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> workers_;

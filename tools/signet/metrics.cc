@@ -72,6 +72,14 @@ Metrics::Metrics(const Policy& policy, std::chrono::system_clock::time_point sta
     certificates_.emplace(policy.signer_name(signer), row_of(signer));
   }
   other_certificates_ = row_of(std::string(kOther));
+  auto& throttled = prometheus::BuildCounter()
+                        .Name("signet_throttled_total")
+                        .Help("Times that a request was looked at and waited on, for its tenant's quota was used up.")
+                        .Register(registry_);
+  for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
+    throttled_.emplace(tenant.name, &throttled.Add({{"tenant", tenant.name}}));
+  }
+  other_throttled_ = &throttled.Add({{"tenant", std::string(kOther)}});
   issuance_duration_ = &prometheus::BuildHistogram()
                             .Name("signet_issuance_duration_seconds")
                             .Help("Time from when the approved request was seen to when its certificate was published.")
@@ -135,6 +143,9 @@ void Metrics::count_reconcile(std::string_view signer_name, const ReconcileResul
     issuance_duration_->Observe(pending.count());
   } else if (result.outcome == ReconcileResult::Outcome::kFailed) {
     certificates_of(signer_name).failed->Increment();
+  } else if (result.throttled) {
+    const auto counter = throttled_.find(result.throttled->tenant);
+    (counter == throttled_.end() ? other_throttled_ : counter->second)->Increment();
   }
 }
 

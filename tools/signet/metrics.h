@@ -34,8 +34,8 @@ struct MetricReadings {
 };
 
 /// Counts what Signet does, for Prometheus. Every label value is known from the start: the kinds we review, the reason
-/// codes, the policy's signers, and "other" for what is none of them, so that no request can make a time series.
-/// Safe for many threads.
+/// codes, the policy's signers and tenants, and "other" for what is none of them, so that no request can make a time
+/// series. Safe for many threads.
 class Metrics {
  public:
   Metrics(const Policy& policy, std::chrono::system_clock::time_point start);
@@ -77,6 +77,8 @@ class Metrics {
   std::array<Reviews, 5> reviews_;                                 ///< the last is "other"
   std::map<std::string, Certificates, std::less<>> certificates_;  ///< by full signerName
   Certificates other_certificates_;
+  std::map<std::string, prometheus::Counter*, std::less<>> throttled_;  ///< by tenant
+  prometheus::Counter* other_throttled_ = nullptr;
   prometheus::Histogram* issuance_duration_ = nullptr;
   prometheus::Counter issuance_records_written_;
   prometheus::Counter issuance_records_failed_;

@@ -1,6 +1,7 @@
 #include "signer/issue/reconcile.h"
 
 #include <catch2/catch.hpp>
+#include <map>
 
 #include "signer/csr/sha256.h"
 #include "signer/trust/certificate.h"
@@ -28,9 +29,11 @@ struct World {
             .audit = log,
             .api = api,
             .unsettled = unsettled,
+            .meter = meter,
             .self = "signet",
             .synced = synced,
-            .now = kNow};
+            .now = kNow,
+            .tick = tick};
   }
   [[nodiscard]] CertificateSigningRequest stored() const { return api.stored(csr.name).value(); }
 
@@ -39,6 +42,8 @@ struct World {
   KnownNamespaces namespaces;
   MemoryLog log;
   UnsettledCertificates unsettled;
+  IssuanceMeter meter;
+  IssuanceMeter::Clock::time_point tick;
   const Policy* policy = &fixture_policy();
   bool synced = true;
 };
@@ -52,6 +57,15 @@ void check_published(const World& world) {
   CHECK(last.event == AuditRecord::Event::kPublished);
   REQUIRE(last.certificate);
   CHECK(last.certificate->sha256 == sha256_hex(chain->front().der));
+}
+
+/// The fixtures' policy with quotas, by tenant.
+Policy policy_with_quota(const std::map<std::string, IssuanceQuota>& quotas) {
+  PolicyModel model = fixture_policy().model();
+  for (PolicyModel::Tenant& tenant : model.tenants) {
+    if (quotas.contains(tenant.name)) tenant.quota = quotas.at(tenant.name);
+  }
+  return {model, "digest"};
 }
 
 }  // namespace
@@ -381,9 +395,114 @@ TEST_CASE("a signer without a CA keeps its requests waiting") {
                                                                .audit = world.log,
                                                                .api = world.api,
                                                                .unsettled = world.unsettled,
+                                                               .meter = world.meter,
                                                                .synced = true,
-                                                               .now = kNow});
+                                                               .now = kNow,
+                                                               .tick = world.tick});
   CHECK(result.outcome == Outcome::kRetry);
   CHECK(result.message == "signer \"foo\": has no CA");
   CHECK(world.log.records.empty());
+}
+
+TEST_CASE("a request without a token of its tenant's quota waits: it is neither signed, failed nor told of") {
+  const Policy policy = policy_with_quota({{"foo", {.per_minute = 60, .burst = 2}}});
+  World world("workload-ecdsa");
+  world.policy = &policy;
+  for (int i = 0; i < 2; ++i) {
+    world.api.put(world.csr);
+    CHECK(world.reconcile().outcome == Outcome::kPublished);
+  }
+  world.api.put(world.csr);
+  const int patches = world.api.patch_count();
+  for (int i = 0; i < 3; ++i) {
+    const ReconcileResult result = world.reconcile();
+    CHECK(result.outcome == Outcome::kThrottled);
+    REQUIRE(result.throttled);
+    CHECK(result.throttled->tenant == "foo");
+    CHECK(result.throttled->wait == std::chrono::seconds(1));
+    CHECK(result.message ==
+          "tenant \"foo\" has used up its quota (tenants[foo].quota: 60 a minute, burst 2); its other requests wait");
+    CHECK_FALSE(result.unsettled);
+  }
+  CHECK(world.stored() == world.csr);
+  CHECK(world.api.patch_count() == patches);
+  CHECK(world.log.events() == "issued published issued published");
+
+  world.tick += std::chrono::seconds(1);
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  CHECK(world.log.events() == "issued published issued published issued published");
+}
+
+TEST_CASE("tokens are counted by tenant, and nothing is counted for a tenant without a quota") {
+  const Policy policy = policy_with_quota({{"foo", {.per_minute = 1, .burst = 1}}, {"mesh", {1, 1}}});
+  World world("workload-ecdsa");
+  world.policy = &policy;
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  world.api.put(world.csr);
+  CHECK(world.reconcile().outcome == Outcome::kThrottled);
+  const std::string review = GENERATE("istiod-serving-certificate", "workload-bar");
+  INFO(review);
+  world.csr = fixture_request(review);
+  for (int i = 0; i < 3; ++i) {
+    world.api.put(world.csr);
+    const bool has_token = review == "workload-bar" || i == 0;
+    CHECK(world.reconcile().outcome == (has_token ? Outcome::kPublished : Outcome::kThrottled));
+  }
+}
+
+TEST_CASE("what is not signed takes no token") {
+  const Policy policy = policy_with_quota({{"foo", {.per_minute = 1, .burst = 1}}});
+  const auto use_token_up = [&](World& world) { static_cast<void>(world.meter.take("foo", {1, 1}, world.tick)); };
+  World refused("workload-asks-another-tenants-signer");
+  refused.policy = &policy;
+  use_token_up(refused);
+  CHECK(refused.reconcile().outcome == Outcome::kFailed);
+
+  World waiting("workload-ecdsa", false);
+  waiting.policy = &policy;
+  CHECK(waiting.reconcile().outcome == Outcome::kWaiting);
+  World unsynced("workload-asks-another-tenants-signer");
+  unsynced.policy = &policy;
+  unsynced.synced = false;
+  CHECK(unsynced.reconcile().outcome == Outcome::kRetry);
+  CHECK((waiting.meter.size() == 0 && unsynced.meter.size() == 0));
+}
+
+TEST_CASE("each signature takes a token, whatever becomes of it") {
+  struct Row {
+    const char* name;
+    std::function<void(World&)> mishap;
+    std::string events;
+  };
+  const Row row = GENERATE(values<Row>({
+      {"the write conflicts", [](World& world) { world.api.touch(world.csr.name, [](auto&) {}); }, "issued discarded"},
+      {"the write is refused",
+       [](World& world) {
+         world.api.patches.push_back({.before = kube_error(Kind::kForbidden, "no"), .then = {}, .after = {}});
+       },
+       "issued discarded"},
+      {"the log cannot be written", [](World& world) { world.log.fails = true; }, ""},
+  }));
+  INFO(row.name);
+  const Policy policy = policy_with_quota({{"foo", {.per_minute = 1, .burst = 1}}});
+  World world("workload-ecdsa");
+  world.policy = &policy;
+  row.mishap(world);
+  const ReconcileResult first = world.reconcile();
+  world.log.fails = false;
+  // A conflict is judged anew at once, and finds no token.
+  CHECK(first.outcome == (row.name == std::string("the write conflicts") ? Outcome::kThrottled : Outcome::kRetry));
+  CHECK(world.log.events() == row.events);
+  CHECK(world.reconcile().outcome == Outcome::kThrottled);
+  CHECK(world.stored().status.certificate.empty());
+}
+
+TEST_CASE("the end of a certificate that was sent is learned without a token") {
+  const Policy policy = policy_with_quota({{"foo", {.per_minute = 1, .burst = 1}}});
+  World world("workload-ecdsa");
+  world.policy = &policy;
+  world.api.patches.push_back({.before = kube_error(Kind::kTransport, "no answer"), .then = {}, .after = {}});
+  REQUIRE(world.reconcile().unsettled);
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  CHECK(world.log.events() == "issued published");
 }

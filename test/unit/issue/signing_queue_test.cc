@@ -28,16 +28,32 @@ ReconcileResult again(bool unsettled = false) {
   return {.outcome = Outcome::kRetry, .message = "", .retry_after = {}, .unsettled = unsettled};
 }
 
+ReconcileResult throttled(const std::string& tenant, std::chrono::nanoseconds wait) {
+  return {.outcome = Outcome::kThrottled,
+          .message = tenant + " is throttled",
+          .retry_after = {},
+          .unsettled = false,
+          .throttled = ReconcileResult::Throttled{.tenant = tenant, .wait = wait}};
+}
+
 SigningQueue::Options options(std::size_t workers, std::chrono::milliseconds wait = std::chrono::milliseconds(1)) {
   return {.workers = workers, .first_wait = wait, .longest_wait = wait, .random = [] { return 0.5; }};
+}
+
+/// With flows named after what comes before the dash in a request's name.
+SigningQueue::Options flow_options(std::size_t workers) {
+  SigningQueue::Options result = options(workers);
+  result.flow_of = [](const CertificateSigningRequest& csr) { return csr.name.substr(0, csr.name.find('-')); };
+  return result;
 }
 
 /// Says what was worked on, in order, and lets the test wait for it.
 class Journal {
  public:
-  void write(const CertificateSigningRequest& csr) {
+  void write(const CertificateSigningRequest& csr) { write(csr.name + "@" + csr.resource_version); }
+  void write(const std::string& entry) {
     const std::lock_guard lock(mutex_);
-    entries_.push_back(csr.name + "@" + csr.resource_version);
+    entries_.push_back(entry);
     changed_.notify_all();
   }
   std::vector<std::string> wait_for(std::size_t count) {
@@ -65,6 +81,27 @@ class Door {
  private:
   std::promise<void> opened_;
   std::shared_future<void> future_ = opened_.get_future().share();
+};
+
+/// A MemoryLog for many threads.
+class LockedLog final : public AuditLog {
+ public:
+  tl::expected<void, std::string> append(const AuditRecord& record) override {
+    const std::lock_guard lock(mutex_);
+    return log_.append(record);
+  }
+  void append_eventually(const AuditRecord& record) override {
+    const std::lock_guard lock(mutex_);
+    log_.append_eventually(record);
+  }
+  std::size_t size() {
+    const std::lock_guard lock(mutex_);
+    return log_.records.size();
+  }
+
+ private:
+  std::mutex mutex_;
+  MemoryLog log_;
 };
 
 }  // namespace
@@ -252,6 +289,230 @@ TEST_CASE("many threads add, remove and change, and no name is ever worked on tw
   CHECK_FALSE(twice);
 }
 
+TEST_CASE("whoever has one request waits one round, however many another has") {
+  Journal journal;
+  Door door;
+  SigningQueue queue(flow_options(1), [&](const CertificateSigningRequest& csr, auto) {
+    journal.write(csr);
+    door.pass();
+    return done();
+  });
+  queue.add(request("first"));
+  journal.wait_for(1);
+  for (int i = 0; i < 1'000; ++i) queue.add(request("many-" + std::to_string(i)));
+  queue.add(request("one-0"));
+  for (int i = 0; i < 3; ++i) queue.add(request("few-" + std::to_string(i)));
+  CHECK(queue.depth().waiting == 1'004);
+  door.open();
+  const auto served = journal.wait_for(1'005);
+  const std::vector<std::string> rounds = {"first@1", "many-0@1", "one-0@1", "few-0@1",  "many-1@1",
+                                           "few-1@1", "many-2@1", "few-2@1", "many-3@1", "many-4@1"};
+  CHECK(std::vector<std::string>(served.begin(), served.begin() + 10) == rounds);
+  for (std::size_t i = 10; i < served.size(); ++i) REQUIRE(served[i] == "many-" + std::to_string(i - 5) + "@1");
+}
+
+TEST_CASE("all workers work for one flow while no other has anything") {
+  constexpr std::size_t kWorkers = 4;
+  Journal journal;
+  Door door;
+  SigningQueue queue(flow_options(kWorkers), [&](const CertificateSigningRequest& csr, auto) {
+    journal.write(csr);
+    door.pass();
+    return done();
+  });
+  for (std::size_t i = 0; i < 2 * kWorkers; ++i) queue.add(request("foo-" + std::to_string(i)));
+  journal.wait_for(kWorkers);
+  CHECK(queue.depth().working == kWorkers);
+  door.open();
+  journal.wait_for(2 * kWorkers);
+}
+
+TEST_CASE("nobody waits for a flow that is throttled, and it waits for nothing that was given up") {
+  Journal journal;
+  SigningQueue queue(flow_options(2), [&](const CertificateSigningRequest& csr, auto) {
+    journal.write(csr);
+    return csr.name.starts_with("foo") ? throttled("foo", std::chrono::hours(1)) : done();
+  });
+  queue.add(request("foo-0"));
+  journal.wait_for(1);
+  for (int i = 0; i < 10; ++i) queue.add(request("bar-" + std::to_string(i)));
+  journal.wait_for(11);
+  SECTION("what is gone is forgotten") {
+    while (queue.depth().working > 0) std::this_thread::yield();
+    for (int i = 1; i < 5; ++i) queue.add(request("foo-" + std::to_string(i)));
+    queue.add(request("foo-0", 2));
+    CHECK(queue.depth().waiting == 5);
+    for (int i = 0; i < 5; ++i) queue.remove(request("foo-" + std::to_string(i), 3));
+    CHECK(queue.depth().waiting == 0);
+    CHECK(journal.size() == 11);
+  }
+  SECTION("stop does not wait for the pause to end") {
+    queue.add(request("foo-1"));
+    queue.stop();
+  }
+}
+
+TEST_CASE("without a token one request of a flow is tried at a time, and always the first") {
+  Journal journal;
+  Journal told;
+  SigningQueue::Options with = flow_options(4);
+  with.calm = std::chrono::hours(1);
+  with.on_throttled = [&](const std::string& flow, const std::string& /*message*/) { told.write(flow); };
+  SigningQueue queue(with, [&](const CertificateSigningRequest& csr, auto) {
+    journal.write(csr);
+    return throttled("foo", std::chrono::microseconds(100));
+  });
+  queue.add(request("foo-0"));
+  told.wait_for(1);
+  for (int i = 1; i < 20; ++i) queue.add(request("foo-" + std::to_string(i)));
+  const auto tried = journal.wait_for(50);
+  CHECK(tried == std::vector<std::string>(tried.size(), "foo-0@1"));
+  CHECK(told.size() == 1);
+  queue.stop();
+}
+
+TEST_CASE("a throttled flow goes on in its order, with what changed and without what went meanwhile") {
+  Journal journal;
+  Journal tries;
+  std::atomic<bool> has_tokens = false;
+  SigningQueue queue(flow_options(1), [&](const CertificateSigningRequest& csr, auto) {
+    tries.write(csr);
+    if (!has_tokens) return throttled("foo", std::chrono::milliseconds(1));
+    journal.write(csr);
+    return done();
+  });
+  for (int i = 0; i < 5; ++i) queue.add(request("foo-" + std::to_string(i)));
+  tries.wait_for(1);
+  queue.add(request("foo-1", 2));
+  queue.add(request("foo-0", 2));
+  queue.remove(request("foo-2", 2));
+  queue.add(request("foo-5"));
+  tries.wait_for(tries.size() + 2);
+  has_tokens = true;
+  CHECK(journal.wait_for(5) == std::vector<std::string>{"foo-0@2", "foo-1@2", "foo-3@1", "foo-4@1", "foo-5@1"});
+}
+
+TEST_CASE("a throttled flow whose tokens suffice again has all workers again") {
+  constexpr std::size_t kWorkers = 4;
+  Journal journal;
+  Door door;
+  Journal told;
+  std::atomic<bool> has_tokens = false;
+  std::atomic<int> left = 20;
+  SigningQueue::Options with = flow_options(kWorkers);
+  with.calm = std::chrono::hours(1);
+  with.on_throttled = [&](const std::string& flow, const std::string& /*message*/) { told.write(flow); };
+  SigningQueue queue(with, [&](const CertificateSigningRequest& csr, auto) {
+    if (!has_tokens) return throttled("foo", std::chrono::milliseconds(1));
+    if (--left >= 0) return done();
+    journal.write(csr);
+    door.pass();
+    return done();
+  });
+  queue.add(request("foo-first"));
+  told.wait_for(1);
+  for (int i = 0; i < 30; ++i) queue.add(request("foo-" + std::to_string(i)));
+  has_tokens = true;
+  journal.wait_for(kWorkers);
+  CHECK(queue.depth().working == kWorkers);
+  door.open();
+}
+
+TEST_CASE("a flow is told of once when it begins to be throttled, and once when that is over") {
+  Journal tries;
+  Journal told;
+  std::atomic<bool> has_tokens = false;
+  SigningQueue::Options with = flow_options(1);
+  with.calm = std::chrono::milliseconds(1);
+  with.on_throttled = [&](const std::string& flow, const std::string& message) { told.write(flow + ": " + message); };
+  SigningQueue queue(with, [&](const CertificateSigningRequest& csr, auto) {
+    tries.write(csr);
+    return has_tokens ? done() : throttled("foo", std::chrono::microseconds(100));
+  });
+  std::vector<std::string> expected;
+  for (int round = 1; round <= 2; ++round) {
+    has_tokens = false;
+    for (int i = 0; i < 5; ++i) queue.add(request("foo-" + std::to_string(i), round));
+    tries.wait_for(tries.size() + 20);
+    expected.emplace_back("foo: foo is throttled");
+    CHECK(told.wait_for(expected.size()) == expected);
+    has_tokens = true;
+    expected.emplace_back("foo: ");
+    CHECK(told.wait_for(expected.size()) == expected);
+  }
+}
+
+TEST_CASE("requests that turn out to be of a throttled tenant hold up nobody else's of the same signer") {
+  Journal journal;
+  SigningQueue queue(flow_options(1), [&](const CertificateSigningRequest& csr, auto) {
+    journal.write(csr);
+    return csr.name.ends_with("of-bar") ? throttled("bar", std::chrono::hours(1)) : done();
+  });
+  for (const char* name : {"foo-0-of-bar", "foo-1", "foo-2-of-bar", "foo-3"}) queue.add(request(name));
+  CHECK(journal.wait_for(4) == std::vector<std::string>{"foo-0-of-bar@1", "foo-1@1", "foo-2-of-bar@1", "foo-3@1"});
+  queue.add(request("bar-4"));
+  queue.add(request("foo-5"));
+  CHECK(journal.wait_for(5).back() == "foo-5@1");
+  queue.stop();
+}
+
+TEST_CASE("the end of a certificate is looked for though its tenant is throttled") {
+  Journal throttling;
+  Journal settled;
+  SigningQueue queue(flow_options(1), [&](const CertificateSigningRequest& csr, auto) {
+    if (csr.name == "foo-1") {
+      throttling.write(csr);
+      return throttled("foo", std::chrono::hours(1));
+    }
+    if (throttling.size() == 0) return again(true);
+    settled.write(csr);
+    return done();
+  });
+  queue.add(request("foo-0"));
+  queue.add(request("foo-1"));
+  CHECK(settled.wait_for(1) == std::vector<std::string>{"foo-0@1"});
+}
+
+TEST_CASE(
+    "many threads add, remove and change requests of flows that are throttled, and none is worked on twice or lost") {
+  constexpr int kNames = 12;
+  std::array<std::atomic<int>, kNames> working{};
+  std::atomic<bool> twice = false;
+  std::atomic<bool> has_tokens = false;
+  std::atomic<int> count = 0;
+  SigningQueue::Options with = options(6);
+  const auto flow_of = [](const std::string& name) { return std::to_string(std::stoi(name) % 3); };
+  with.flow_of = [&](const CertificateSigningRequest& csr) { return flow_of(csr.name); };
+  with.calm = std::chrono::microseconds(50);
+  SigningQueue queue(with, [&](const CertificateSigningRequest& csr, auto) {
+    std::atomic<int>& mine = working[static_cast<std::size_t>(std::stoi(csr.name))];
+    if (++mine != 1) twice = true;
+    std::this_thread::yield();
+    --mine;
+    const int now = ++count;
+    if (has_tokens || now % 4 == 0) return done();
+    if (now % 4 == 1) return again(now % 8 == 1);
+    return throttled(now % 16 == 2 ? "another" : flow_of(csr.name), std::chrono::microseconds(20));
+  });
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&queue, t] {
+      for (int i = 0; i < 500; ++i) {
+        const auto csr = request(std::to_string((i + t) % kNames), i);
+        if (i % 5 == 0) {
+          queue.remove(csr);
+        } else {
+          queue.add(csr);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  has_tokens = true;
+  while (queue.depth().waiting + queue.depth().working > 0) std::this_thread::yield();
+  CHECK_FALSE(twice);
+}
+
 TEST_CASE("a signer finds what waits in the list and brings all of it to its end") {
   FakeKubeApi api;
   constexpr int kRequests = 20;
@@ -261,25 +522,7 @@ TEST_CASE("a signer finds what waits in the list and brings all of it to its end
     csr.uid += std::to_string(i);
     api.put(csr);
   }
-  class LockedLog final : public AuditLog {
-   public:
-    tl::expected<void, std::string> append(const AuditRecord& record) override {
-      const std::lock_guard lock(mutex_);
-      return log_.append(record);
-    }
-    void append_eventually(const AuditRecord& record) override {
-      const std::lock_guard lock(mutex_);
-      log_.append_eventually(record);
-    }
-    std::size_t size() {
-      const std::lock_guard lock(mutex_);
-      return log_.records.size();
-    }
-
-   private:
-    std::mutex mutex_;
-    MemoryLog log_;
-  } log;
+  LockedLog log;
 
   const auto policy = std::make_shared<const Policy>(fixture_policy());
   const auto authorities = std::make_shared<const CaStore>(fixture_authorities());
@@ -308,4 +551,47 @@ TEST_CASE("a signer finds what waits in the list and brings all of it to its end
   CHECK(signer.unsettled() == 0);
   CHECK(std::set<std::string>(names.begin(), names.end()).size() == kRequests);
   CHECK(log.size() == kRequests / 2 * 2 + kRequests / 2);
+}
+
+TEST_CASE("a signer holds a tenant to its quota, says so once, and has nobody else wait") {
+  FakeKubeApi api;
+  constexpr int kRequests = 4;
+  for (const char* review : {"workload-ecdsa", "workload-bar"}) {
+    for (int i = 0; i < kRequests; ++i) {
+      auto csr = fixture_request(review);
+      csr.name += "-" + std::to_string(i);
+      csr.uid += std::to_string(i);
+      api.put(csr);
+    }
+  }
+  PolicyModel model = fixture_policy().model();
+  model.tenants.front().quota = {.per_minute = 1, .burst = 1};
+  const auto policy = std::make_shared<const Policy>(model, "digest");
+  const auto authorities = std::make_shared<const CaStore>(fixture_authorities());
+  LockedLog log;
+  Journal ended;
+  Journal told;
+  SignerNames signers;
+  for (const std::string& signer : policy->signers()) signers.insert(policy->signer_name(signer));
+  Signer signer({.api = api,
+                 .audit = log,
+                 .policy = [&] { return policy; },
+                 .authorities = [&] { return authorities; },
+                 .now = [] { return kNow; },
+                 .watch = {.signers = signers, .random = [] { return 0.5; }},
+                 .queue = options(2),
+                 .on_problem = [&](const std::string& message) { told.write(message); },
+                 .on_result =
+                     [&](const CertificateSigningRequest& csr, const ReconcileResult& result, auto) {
+                       if (result.outcome == Outcome::kPublished) ended.write(csr);
+                     }});
+  ended.wait_for(kRequests + 1);
+  const auto messages = told.wait_for(1);
+  signer.stop();
+  CHECK(messages.size() == 1);
+  CHECK(messages.front() ==
+        "tenant \"foo\" has used up its quota (tenants[foo].quota: 1 a minute, burst 1); its other requests wait");
+  CHECK(ended.size() == kRequests + 1);
+  CHECK(signer.depth().waiting == kRequests - 1);
+  CHECK(log.size() == 2 * (kRequests + 1));
 }

@@ -161,6 +161,23 @@ TEST_CASE("certificates count by signer and by what became of them") {
   CHECK(has(after, "signet_issuance_duration_seconds_count 1"));
 }
 
+TEST_CASE("looks at requests that wait for their tenant's quota count by tenant") {
+  Metrics metrics(policy(), kStart);
+  const auto before = samples(metrics);
+  for (const char* tenant : {"foo", "foo", "bar", "of a later policy"}) {
+    ReconcileResult result = ended(Outcome::kThrottled);
+    result.throttled = {.tenant = tenant, .wait = std::chrono::seconds(1)};
+    metrics.count_reconcile(policy().signer_name("foo"), result, std::chrono::seconds(1));
+  }
+  const auto after = samples(metrics);
+  CHECK(after.size() == before.size());
+  CHECK(has(after, R"(signet_throttled_total{tenant="foo"} 2)"));
+  CHECK(has(after, R"(signet_throttled_total{tenant="bar"} 1)"));
+  CHECK(has(after, R"(signet_throttled_total{tenant="mesh"} 0)"));
+  CHECK(has(after, R"(signet_throttled_total{tenant="other"} 1)"));
+  CHECK(has(after, R"(signet_certificates_total{result="failed",signer="foo"} 0)"));
+}
+
 TEST_CASE("the issuance log's records count as written or failed") {
   Metrics metrics(policy(), kStart);
   FailingLog failing;

@@ -367,6 +367,21 @@ TEST_CASE("Istiod's ten years are clamped to the maximum of the signer's tenant"
   CHECK(make_policy().adjust(request, KnownNamespaces()).expiration_seconds == 7776000);
 }
 
+TEST_CASE("A signer is of the first tenant that has it") {
+  const Policy policy = make_policy([](PolicyModel& model) { model.tenants[1].signers = {"bar", "foo", "shared"}; });
+  CHECK(policy.tenant_of_signer("foo") == &policy.model().tenants[0]);
+  CHECK(policy.tenant_of_signer("shared") == &policy.model().tenants[1]);
+  CHECK(policy.tenant_of_signer("nobody's") == nullptr);
+  CHECK(policy.tenant_of_signer("") == nullptr);
+}
+
+TEST_CASE("A grant carries its tenant's quota") {
+  const IssuanceQuota quota{.per_minute = 60, .burst = 10};
+  const Policy policy = make_policy([&](PolicyModel& model) { model.tenants[0].quota = quota; });
+  CHECK(policy.evaluate(make_request()).grant->terms().quota == quota);
+  CHECK(policy.evaluate(make_service_request()).grant->terms().quota == std::nullopt);
+}
+
 TEST_CASE("A signer's Secret is the one that the policy names, else called after it") {
   const Policy policy = make_policy([](PolicyModel& model) { model.signers = {{"foo", "foo-ca-selfsigned"}}; });
   CHECK(policy.secret_name("foo") == "foo-ca-selfsigned");
