@@ -70,16 +70,40 @@ bool add_extended_key_usage(X509& certificate, const std::vector<Usage>& usages)
 using GeneralNamePtr = OpensslPtr<GENERAL_NAME, GENERAL_NAME_free>;
 using Ia5StringPtr = OpensslPtr<ASN1_IA5STRING, ASN1_IA5STRING_free>;
 
+// RFC 5280 §4.2.1.6. Null for what is no name that is granted.
+GeneralNamePtr general_name(const SubjectAltName& name) {
+  GeneralNamePtr entry(GENERAL_NAME_new());
+  if (!entry) return nullptr;
+  switch (name.type) {
+    case SubjectAltName::Type::kUri:
+    case SubjectAltName::Type::kDns: {
+      Ia5StringPtr value(ASN1_IA5STRING_new());
+      if (!value || ASN1_STRING_set(value.get(), name.value.data(), static_cast<int>(name.value.size())) != 1) {
+        return nullptr;
+      }
+      GENERAL_NAME_set0_value(entry.get(), name.type == SubjectAltName::Type::kUri ? GEN_URI : GEN_DNS,
+                              value.release());
+      return entry;
+    }
+    case SubjectAltName::Type::kIp: {
+      Asn1OctetStringPtr address(a2i_IPADDRESS(name.value.c_str()));
+      if (!address) return nullptr;
+      GENERAL_NAME_set0_value(entry.get(), GEN_IPADD, address.release());
+      return entry;
+    }
+    case SubjectAltName::Type::kEmail:
+    case SubjectAltName::Type::kOther:
+      break;
+  }
+  return nullptr;
+}
+
 bool add_names(X509& certificate, const std::vector<SubjectAltName>& names) {
   const GeneralNamesPtr list(GENERAL_NAMES_new());
   if (!list) return false;
   for (const SubjectAltName& name : names) {
-    Ia5StringPtr value(ASN1_IA5STRING_new());
-    GeneralNamePtr entry(GENERAL_NAME_new());
-    if (!value || !entry || ASN1_STRING_set(value.get(), name.value.data(), static_cast<int>(name.value.size())) != 1) {
-      return false;
-    }
-    GENERAL_NAME_set0_value(entry.get(), name.type == SubjectAltName::Type::kUri ? GEN_URI : GEN_DNS, value.release());
+    GeneralNamePtr entry = general_name(name);
+    if (!entry) return false;
     if (sk_GENERAL_NAME_push(list.get(), entry.get()) <= 0) return false;
     static_cast<void>(entry.release());
   }

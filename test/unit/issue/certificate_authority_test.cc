@@ -103,6 +103,28 @@ TEST_CASE("a service's certificate has exactly the granted DNS names") {
   CHECK(not_after(leaf) == kNow + hours(1));
 }
 
+TEST_CASE("a service's certificate has exactly the granted IP addresses beside its DNS names") {
+  PolicyModel model = fixture_policy().model();
+  model.tenants.front().services = {{.requesters = {"issuer"},
+                                     .requester_groups = {},
+                                     .dns_names = {"*.foo.example"},
+                                     .ip_addresses = {"10.0.0.7", "2001:db8::1"}}};
+  const Policy policy(model, "digest");
+  SigningRequest request = signing_request_of(fixture_request("workload-ecdsa"));
+  request.requester = "issuer";
+  using Type = SubjectAltName::Type;
+  request.pkcs10->names = {{Type::kDns, "api.foo.example"}, {Type::kIp, "10.0.0.7"}, {Type::kIp, "2001:db8::1"}};
+  Decision decision = policy.evaluate(request, KnownNamespaces());
+  INFO(to_message(decision.findings));
+  REQUIRE(decision.grant);
+  const Issued root = make_certificate(ca_spec("root"), nullptr);
+  const auto issued = authority("foo", root, root.pem()).issue(std::move(*decision.grant), kNow);
+  INFO((issued ? "" : issued.error()));
+  REQUIRE(issued);
+  CHECK(extension_text(*leaf_of(*issued).x509, NID_subject_alt_name) ==
+        "critical DNS:api.foo.example, IP Address:10.0.0.7, IP Address:2001:DB8:0:0:0:0:0:1");
+}
+
 TEST_CASE("every kind of CA signs every kind of key with a hash as strong as its own") {
   struct Row {
     const char* ca;
