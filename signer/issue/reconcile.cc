@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "policy/policy_language.h"
 #include "policy/quoting.h"
 #include "signer/audit/audit_line.h"
 #include "signer/csr/signing_request_of.h"
+#include "signer/issue/live_pod.h"
 #include "signer/kube/csr_status_patch.h"
 
 namespace signet {
@@ -172,6 +174,36 @@ std::optional<ReconcileResult> sign(const CertificateSigningRequest& csr, const 
   return conclude(std::move(entry), ending, context);
 }
 
+// For a request that nobody has approved yet. Nothing to return: it changed, judge it anew.
+std::optional<ReconcileResult> approve(const CertificateSigningRequest& csr, const ReconcileContext& context) {
+  const auto signer = context.policy.signer_in_domain(csr.spec.signer_name);
+  const PolicyModel::Signer* const described = signer ? context.policy.described_signer(*signer) : nullptr;
+  if (described == nullptr || described->approval != PolicyModel::Approval::kAutomatic) {
+    return ended(Outcome::kWaiting);
+  }
+  const SigningRequest request = signing_request_of(csr);
+  EvaluationTrace trace;
+  const Decision decision = context.policy.evaluate(request, context.namespaces, &trace);
+  if (decision.verdict != Decision::Verdict::kGranted) {
+    return ended(Outcome::kWaiting, "is not approved: " + to_message(decision.findings));
+  }
+  if (*trace.requester == kSelfRequester) {
+    const auto id = SpiffeId::parse(decision.grant->terms().names.front().value);
+    const KubeResult<std::string> problem =
+        id ? live_pod_problem(csr, *id, context.api) : KubeResult<std::string>("it names no account");
+    if (!problem) return retry("looking for its pod: " + problem.error().message, problem.error().retry_after);
+    if (!problem->empty()) return ended(Outcome::kWaiting, "is not approved: " + *problem);
+  }
+  const auto approved = context.api.approve_csr(
+      csr.name, approval_patch(csr, "granted by " + decision.rule + " of policy " + context.policy.digest()));
+  if (approved) return ended(Outcome::kWaiting);  // it comes again, approved
+  const KubeError& error = approved.error();
+  // kInvalid: somebody else has approved or denied it.
+  if (error.kind == KubeError::Kind::kConflict || error.kind == KubeError::Kind::kInvalid) return std::nullopt;
+  if (error.kind == KubeError::Kind::kNotFound) return ended(Outcome::kDone);
+  return retry("condition Approved: " + error.message, error.retry_after);
+}
+
 // Nothing to return: it changed meanwhile.
 std::optional<ReconcileResult> judge(const CertificateSigningRequest& csr, const ReconcileContext& context) {
   // A policy that names issuers may name us among them.
@@ -183,7 +215,7 @@ std::optional<ReconcileResult> judge(const CertificateSigningRequest& csr, const
   if (!csr.status.certificate.empty() || csr.has_condition("Denied") || csr.has_condition("Failed")) {
     return ended(Outcome::kDone);
   }
-  if (!csr.has_condition("Approved")) return ended(Outcome::kWaiting);
+  if (!csr.has_condition("Approved")) return approve(csr, context);
   const SigningRequest request = signing_request_of(csr);
   Decision decision = context.policy.evaluate(request, context.namespaces);
   if (!decision.grant) return refuse(csr, request, decision, context);

@@ -83,6 +83,9 @@ struct ReconcileResult {
 /// request that the policy does not grant gets the condition Failed, which is final and is therefore written only when
 /// synced; the log is told `refused` first.
 ///
+/// One that nobody has approved yet is approved where the policy leaves that to us (signers[].approval) and grants it;
+/// who asks for himself must do so from a pod that is alive (live_pod.h). Else it waits.
+///
 /// Each signature takes a token of the tenant's quota, also one that is discarded; without a token nothing is signed,
 /// and nothing else happens to the request.
 ///

@@ -573,12 +573,14 @@ TEST_CASE("a signer holds a tenant to its quota, says so once, and has nobody el
   Journal told;
   SignerNames signers;
   for (const std::string& signer : policy->signers()) signers.insert(policy->signer_name(signer));
+  const KnownNamespaces namespaces;
   Signer signer({.api = api,
                  .audit = log,
                  .policy = [&] { return policy; },
+                 .namespaces = namespaces,
                  .authorities = [&] { return authorities; },
                  .now = [] { return kNow; },
-                 .watch = {.signers = signers, .random = [] { return 0.5; }},
+                 .watch = {.signers = signers, .pacing = {.random = [] { return 0.5; }}},
                  .queue = options(2),
                  .on_problem = [&](const std::string& message) { told.write(message); },
                  .on_result =
