@@ -9,6 +9,10 @@ AdmissionAnswer answer(const std::vector<Finding>& findings) {
   return findings.empty() ? AdmissionAnswer::allow() : AdmissionAnswer::deny(findings);
 }
 
+std::string operation_of(const AdmissionRequest& request) {
+  return request.operation == AdmissionRequest::Operation::kUpdate ? "UPDATE" : "";
+}
+
 std::string object_of(const AdmissionRequest& request) {
   return request.kind + " " + request.name_space + "/" + request.name;
 }
@@ -28,6 +32,7 @@ ReviewOutcome judge(const AdmissionRequest& request, const std::vector<Finding>&
   record.message = outcome.answer.message;
   record.request_uid = request.uid;
   record.dry_run = request.dry_run;
+  record.operation = operation_of(request);
   record.object = object_of(request);
   record.requester = request.user.username;
   if (const PolicyModel::Tenant* const tenant = context.policy.tenant_of_namespace(request.name_space)) {
@@ -51,7 +56,11 @@ ReviewOutcome judge(const AdmissionRequest& request, const SigningRequest& facts
     record.object = object_of(request);
     record.csr_name.clear();
     record.csr_uid.clear();
+    record.request = recorded_request(facts, request.name_space);
+  } else if (request.operation == AdmissionRequest::Operation::kUpdate) {
+    record.request.reset();
   }
+  record.operation = operation_of(request);
   // Who is answered here: after CREATE not the one in the spec, of whom the record of the CREATE tells.
   record.requester = request.user.username;
   record.request_uid = request.uid;
