@@ -50,15 +50,15 @@ ReviewOutcome malformed(const AdmissionRequest& request, std::string message, co
 
 // cert-manager asks for whoever may write into a namespace, and keeps the key there: the namespace must be of the
 // tenant that is asked for. The root namespace is the mesh's own: what is written there may ask for everybody.
-void check_namespace(const AdmissionRequest& request, const Policy& policy, Decision& decision) {
-  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(request.name_space);
-  if (decision.tenant.empty() || request.name_space == policy.model().root_namespace ||
+void check_namespace(std::string_view ns, const Policy& policy, Decision& decision) {
+  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(ns);
+  if (decision.tenant.empty() || ns == policy.model().root_namespace ||
       (tenant != nullptr && tenant->name == decision.tenant)) {
     return;
   }
   decision.findings.push_back(
-      {Reason::kRequesterNotAllowed, "a CertificateRequest in namespace " + in_quotes(request.name_space) +
-                                         " may not ask for " + in_quotes(decision.identity) +
+      {Reason::kRequesterNotAllowed, "a CertificateRequest in namespace " + in_quotes(ns) + " may not ask for " +
+                                         in_quotes(decision.identity) +
                                          "; its tenant's own namespaces may (tenants[].namespaces)"});
 }
 
@@ -80,13 +80,36 @@ ReviewOutcome evaluate(const AdmissionRequest& request, const std::string& signe
   if (!facts) {
     return malformed(request, facts.error(), context);
   }
-  Decision decision = context.policy.evaluate(*facts);
-  check_namespace(request, context.policy, decision);
-  check_subject(*facts, decision);
-  return judge(request, *facts, decision, context);
+  return judge(request, *facts, decide_certificate_request(*facts, request.name_space, context.policy), context);
+}
+
+Finding refusal(const std::string& signer_name) {
+  return {Reason::kSignerNotAllowed, "spec.issuerRef names " + in_quotes(signer_name) +
+                                         ", which signs for its tenant by CertificateSigningRequest only "
+                                         "(tenants[].signers, certificateRequests)"};
 }
 
 }  // namespace
+
+Decision decide_certificate_request(const SigningRequest& facts, std::string_view ns, const Policy& policy) {
+  Decision decision;
+  if (!is_our_signer(facts.signer_name, policy)) {
+    decision.verdict = Decision::Verdict::kNotOurs;
+    return decision;
+  }
+  if (policy.model().certificate_requests == PolicyModel::CertificateRequests::kDeny) {
+    decision.findings.push_back(refusal(facts.signer_name));
+    return decision;
+  }
+  decision = policy.evaluate(facts);
+  check_namespace(ns, policy, decision);
+  check_subject(facts, decision);
+  if (!decision.findings.empty()) {
+    decision.verdict = Decision::Verdict::kDenied;
+    decision.grant.reset();
+  }
+  return decision;
+}
 
 ReviewOutcome validate_certificate_request(const AdmissionRequest& request, const ReviewContext& context) {
   if (!asks(request) || !request.sub_resource.empty()) {
@@ -103,12 +126,7 @@ ReviewOutcome validate_certificate_request(const AdmissionRequest& request, cons
   if (context.policy.model().certificate_requests == PolicyModel::CertificateRequests::kEvaluate) {
     return evaluate(request, signer_name, context);
   }
-  return judge(request,
-               {{Reason::kSignerNotAllowed,
-                 "spec.issuerRef names " + in_quotes(signer_name) +
-                     ", which signs for its tenant by CertificateSigningRequest only (tenants[].signers, "
-                     "certificateRequests)"}},
-               context);
+  return judge(request, {refusal(signer_name)}, context);
 }
 
 }  // namespace signet

@@ -5,6 +5,8 @@
 #include "policy/policy_loader.h"
 #include "signer/audit/audit_line.h"
 #include "signer/audit/read_record.h"
+#include "signer/kube/json_writer.h"
+#include "webhook/certificate_request_review.h"
 #include "webhook/reviewer.h"
 
 namespace signet {
@@ -59,6 +61,44 @@ TEST_CASE("The record of each review of a request has what its decision is taken
     }
   }
   CHECK(decided > 15);
+}
+
+TEST_CASE("The record of cert-manager's own request has the namespace that its decision rests on") {
+  PolicyModel model = fixture_policy().model();
+  model.certificate_requests = PolicyModel::CertificateRequests::kEvaluate;
+  const Policy evaluates(model, "digest");
+  model.certificate_requests = PolicyModel::CertificateRequests::kDeny;
+  const Policy denies(model, "digest");
+  const auto workload = JsonDocument::parse(read_file(SIGNET_TESTDATA "/reviews/workload-ecdsa.json"));
+  REQUIRE(workload);
+  JsonWriter json;
+  json.begin_object().key("apiVersion").string("admission.k8s.io/v1").key("kind").string("AdmissionReview");
+  json.key("request").begin_object().key("uid").string("u").key("operation").string("CREATE");
+  json.key("kind").begin_object().key("group").string("cert-manager.io").key("version").string("v1");
+  json.key("kind").string("CertificateRequest").end_object();
+  json.key("resource").begin_object().key("group").string("cert-manager.io").key("version").string("v1");
+  json.key("resource").string("certificaterequests").end_object();
+  const std::string ns = GENERATE("foo", "bar");
+  json.key("name").string("web").key("namespace").string(ns);
+  json.key("userInfo").value(workload->root().at("request", "userInfo"));
+  json.key("object").begin_object().key("metadata").begin_object().key("name").string("web").end_object();
+  json.key("spec").begin_object().key("request").value(workload->root().at("request", "object", "spec", "request"));
+  json.key("duration").string("1h").key("issuerRef").begin_object().key("name").string("foo");
+  json.key("kind").string("ClusterIssuer").end_object().end_object().end_object().end_object().end_object();
+  const auto record = record_of(ReviewKind::kValidate, json.take(), evaluates);
+  REQUIRE(record);
+  CHECK(record->object == "CertificateRequest " + ns + "/web");
+  CHECK(record->decision == (ns == "foo" ? "granted" : "denied"));
+  REQUIRE(record->request);
+  CHECK(record->request->name_space == ns);
+  const Decision decision = decide_certificate_request(record->request->facts, ns, evaluates);
+  CHECK(decision.denied() == (ns == "bar"));
+  CHECK(decision.grant.has_value() == (ns == "foo"));
+  CHECK(decide_certificate_request(record->request->facts, ns, denies).findings.front().reason ==
+        Reason::kSignerNotAllowed);
+  SigningRequest foreign = record->request->facts;
+  foreign.signer_name = "clusterissuers.cert-manager.io/letsencrypt";
+  CHECK(decide_certificate_request(foreign, ns, evaluates).verdict == Decision::Verdict::kNotOurs);
 }
 
 TEST_CASE("The record of a mutation has what was asked, not what was made of it") {
