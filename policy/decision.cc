@@ -121,6 +121,12 @@ std::string_view to_string(Decision::Verdict verdict) {
   return {};
 }
 
+Decision::Verdict verdict_of(const std::vector<Finding>& findings) {
+  return findings.empty()    ? Decision::Verdict::kGranted
+         : refuses(findings) ? Decision::Verdict::kDenied
+                             : Decision::Verdict::kTolerated;
+}
+
 bool refuses(const std::vector<Finding>& findings) {
   return std::ranges::any_of(findings, [](const Finding& finding) { return finding.mode == Mode::kEnforce; });
 }

@@ -98,6 +98,8 @@ struct Decision {
 /// All findings as a user sees them, one a line.
 [[nodiscard]] std::string to_message(const std::vector<Finding>& findings);
 
+/// What these lead to for a request that is ours.
+[[nodiscard]] Decision::Verdict verdict_of(const std::vector<Finding>& findings);
 /// Whether one of them is a refusal.
 [[nodiscard]] bool refuses(const std::vector<Finding>& findings);
 /// Those of one mode, in their order.

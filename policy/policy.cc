@@ -453,11 +453,7 @@ void Policy::decide(const PolicyModel::Tenant* tenant, std::string_view signer, 
     // Nobody gets a certificate of what we cannot sign, so that is said at once, whatever the modes.
     finding.mode = can_be_let_pass ? mode_of(finding.reason, tenant, signer) : Mode::kEnforce;
   }
-  if (decision.findings.empty()) {
-    decision.verdict = Decision::Verdict::kGranted;
-  } else {
-    decision.verdict = refuses(decision.findings) ? Decision::Verdict::kDenied : Decision::Verdict::kTolerated;
-  }
+  decision.verdict = verdict_of(decision.findings);
 }
 
 Policy::Adjustment Policy::adjust(const SigningRequest& request, const NamespaceLabels& namespaces) const {

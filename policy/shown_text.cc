@@ -53,4 +53,9 @@ std::string shown(std::string_view text, std::size_t max_bytes) {
   return result;
 }
 
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+}
+
 }  // namespace signet

@@ -19,4 +19,7 @@ void append_shown(std::string& out, std::string_view character);
 /// The characters of `text` so, as many as fit in `max_bytes` of it; "…" where that is not all.
 [[nodiscard]] std::string shown(std::string_view text, std::size_t max_bytes);
 
+/// How many columns `text` takes in a table: code points, which is as good for the names that people give.
+[[nodiscard]] std::size_t width_of(std::string_view text);
+
 }  // namespace signet

@@ -50,16 +50,15 @@ ReviewOutcome malformed(const AdmissionRequest& request, std::string message, co
 
 // cert-manager asks for whoever may write into a namespace, and keeps the key there: the namespace must be of the
 // tenant that is asked for. The root namespace is the mesh's own: what is written there may ask for everybody.
-void check_namespace(const AdmissionRequest& request, const ReviewContext& context, Decision& decision) {
-  const Policy& policy = context.policy;
-  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(request.name_space, context.namespaces);
-  if (decision.tenant.empty() || request.name_space == policy.model().root_namespace ||
+void check_namespace(std::string_view ns, const Policy& policy, const NamespaceLabels& namespaces, Decision& decision) {
+  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(ns, namespaces);
+  if (decision.tenant.empty() || ns == policy.model().root_namespace ||
       (tenant != nullptr && tenant->name == decision.tenant)) {
     return;
   }
   decision.findings.push_back(
       {.reason = Reason::kRequesterNotAllowed,
-       .message = "a CertificateRequest in namespace " + in_quotes(request.name_space) + " may not ask for " +
+       .message = "a CertificateRequest in namespace " + in_quotes(ns) + " may not ask for " +
                   in_quotes(decision.identity) + "; its tenant's own namespaces may (tenants[].namespaces)",
        .mode = policy.mode_of(Reason::kRequesterNotAllowed, policy.tenant_named(decision.tenant), {})});
 }
@@ -84,13 +83,43 @@ ReviewOutcome evaluate(const AdmissionRequest& request, const std::string& signe
   if (!facts) {
     return malformed(request, facts.error(), context);
   }
-  Decision decision = context.policy.evaluate(*facts, context.namespaces);
-  check_namespace(request, context, decision);
-  check_subject(*facts, context.policy, decision);
-  return judge(request, *facts, decision, context);
+  return judge(request, *facts,
+               decide_certificate_request(*facts, request.name_space, context.policy, context.namespaces), context);
+}
+
+Finding refusal(const std::string& signer_name, std::string_view ns, const Policy& policy,
+                const NamespaceLabels& namespaces) {
+  const auto signer = policy.signer_in_domain(signer_name);
+  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(ns, namespaces);
+  return {.reason = Reason::kSignerNotAllowed,
+          .message = "spec.issuerRef names " + in_quotes(signer_name) +
+                     ", which signs for its tenant by CertificateSigningRequest only (tenants[].signers, "
+                     "certificateRequests)",
+          .mode = policy.mode_of(Reason::kSignerNotAllowed, tenant, *signer)};
 }
 
 }  // namespace
+
+Decision decide_certificate_request(const SigningRequest& facts, std::string_view ns, const Policy& policy,
+                                    const NamespaceLabels& namespaces) {
+  Decision decision;
+  if (!is_our_signer(facts.signer_name, policy)) {
+    decision.verdict = Decision::Verdict::kNotOurs;
+    return decision;
+  }
+  if (policy.model().certificate_requests == PolicyModel::CertificateRequests::kDeny) {
+    decision.findings.push_back(refusal(facts.signer_name, ns, policy, namespaces));
+  } else {
+    decision = policy.evaluate(facts, namespaces);
+    check_namespace(ns, policy, namespaces, decision);
+    check_subject(facts, policy, decision);
+  }
+  decision.verdict = verdict_of(decision.findings);
+  if (decision.denied()) {
+    decision.grant.reset();
+  }
+  return decision;
+}
 
 ReviewOutcome validate_certificate_request(const AdmissionRequest& request, const ReviewContext& context) {
   if (!asks(request) || !request.sub_resource.empty()) {
@@ -107,15 +136,7 @@ ReviewOutcome validate_certificate_request(const AdmissionRequest& request, cons
   if (context.policy.model().certificate_requests == PolicyModel::CertificateRequests::kEvaluate) {
     return evaluate(request, signer_name, context);
   }
-  const auto signer = context.policy.signer_in_domain(signer_name);
-  const PolicyModel::Tenant* const tenant = context.policy.tenant_of_namespace(request.name_space, context.namespaces);
-  return judge(request,
-               {{.reason = Reason::kSignerNotAllowed,
-                 .message = "spec.issuerRef names " + in_quotes(signer_name) +
-                            ", which signs for its tenant by CertificateSigningRequest only (tenants[].signers, "
-                            "certificateRequests)",
-                 .mode = context.policy.mode_of(Reason::kSignerNotAllowed, tenant, *signer)}},
-               context);
+  return judge(request, {refusal(signer_name, request.name_space, context.policy, context.namespaces)}, context);
 }
 
 }  // namespace signet

@@ -29,7 +29,9 @@ ReviewOutcome undecodable(const AdmissionRequest& request, std::string error, co
   facts.name = request.name;
   facts.requester = request.user.username;
   facts.pkcs10 = tl::unexpected(decision.findings.front().message);
-  return judge(request, facts, decision, context);
+  ReviewOutcome outcome = judge(request, facts, decision, context);
+  outcome.record->request.reset();
+  return outcome;
 }
 
 // An object of which it is known who is to sign it: the signerName is what makes it ours or not.

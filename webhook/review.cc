@@ -18,12 +18,14 @@ AdmissionAnswer answer(const std::vector<Finding>& findings) {
 // What was decided, and why: of a denial what was enforced, else all that would have been.
 void tell_findings(const std::vector<Finding>& findings, AuditRecord& record) {
   const bool denied = refuses(findings);
-  record.decision = to_string(denied             ? Decision::Verdict::kDenied
-                              : findings.empty() ? Decision::Verdict::kGranted
-                                                 : Decision::Verdict::kTolerated);
+  record.decision = to_string(verdict_of(findings));
   const std::vector<Finding> told = denied ? of_mode(findings, Mode::kEnforce) : findings;
   record.reason = told.empty() ? "" : to_string(told.front().reason);
   record.message = to_message(told);
+}
+
+std::string operation_of(const AdmissionRequest& request) {
+  return request.operation == AdmissionRequest::Operation::kUpdate ? "UPDATE" : "";
 }
 
 std::string object_of(const AdmissionRequest& request) {
@@ -43,6 +45,7 @@ ReviewOutcome judge(const AdmissionRequest& request, const std::vector<Finding>&
   tell_findings(findings, record);
   record.request_uid = request.uid;
   record.dry_run = request.dry_run;
+  record.operation = operation_of(request);
   record.object = object_of(request);
   record.requester = request.user.username;
   if (const PolicyModel::Tenant* const tenant =
@@ -67,7 +70,11 @@ ReviewOutcome judge(const AdmissionRequest& request, const SigningRequest& facts
     record.object = object_of(request);
     record.csr_name.clear();
     record.csr_uid.clear();
+    record.request = recorded_request(facts, request.name_space);
+  } else if (request.operation == AdmissionRequest::Operation::kUpdate) {
+    record.request.reset();
   }
+  record.operation = operation_of(request);
   // Who is answered here: after CREATE not the one in the spec, of whom the record of the CREATE tells.
   record.requester = request.user.username;
   record.request_uid = request.uid;

@@ -1,5 +1,6 @@
 #include "signer/audit/audit_line.h"
 
+#include "signer/audit/recorded_request_json.h"
 #include "signer/csr/sha256.h"
 #include "signer/kube/json.h"
 #include "signer/kube/json_writer.h"
@@ -34,6 +35,11 @@ bool is_hash(std::string_view text) {
   return text.size() == kHashDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+// What became of a certificate is told behind the record of its issuing, which has the request.
+bool tells_request(AuditRecord::Event event) {
+  return event != AuditRecord::Event::kPublished && event != AuditRecord::Event::kDiscarded;
+}
+
 std::optional<TornTail> read_torn(JsonView torn) {
   const std::optional<std::int64_t> bytes = torn.get("bytes").as_int64();
   const std::optional<std::string_view> sha256 = torn.get("sha256").as_string();
@@ -62,6 +68,7 @@ std::string audit_members(const AuditRecord& record, std::uint64_t count) {
   add(json, "message", record.message);
   add(json, "requestUid", record.request_uid);
   if (record.dry_run) json.key("dryRun").boolean(true);
+  add(json, "operation", record.operation);
   add(json, "object", record.object);
   add_pair(json, "csr", "name", record.csr_name, "uid", record.csr_uid);
   add(json, "requester", record.requester);
@@ -72,6 +79,7 @@ std::string audit_members(const AuditRecord& record, std::uint64_t count) {
   add(json, "policy", record.policy);
   add_pair(json, "key", "type", record.key_type, "spkiSha256",
            record.key_spki.empty() ? std::string() : sha256_hex(record.key_spki));
+  if (record.request && tells_request(record.event)) json.key("request").raw(to_json(*record.request));
   if (record.certificate) {
     json.key("certificate").begin_object();
     add(json, "serial", record.certificate->serial);
@@ -126,7 +134,7 @@ tl::expected<SealedLine, std::string> read_line(std::string_view line) {
   sealed.hash = line.substr(line.size() - kHashDigits - 2, kHashDigits);
   if (sha256_hex(body) != sealed.hash) return tl::unexpected<std::string>("its hash is not that of its content");
 
-  const auto document = JsonDocument::parse(line, {.max_bytes = kMaxAuditLineBytes, .max_depth = 8, .max_values = 100});
+  const auto document = JsonDocument::parse(line, kAuditLineLimits);
   if (!document) return tl::unexpected<std::string>("not JSON: " + document.error());
   const JsonView root = document->root();
   const std::optional<std::int64_t> seq = root.get("seq").as_int64();

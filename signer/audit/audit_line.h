@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "policy/audit_record.h"
+#include "signer/kube/json.h"
 
 namespace signet {
 
@@ -25,12 +26,20 @@ namespace signet {
 /// A text of a record is cut to this many bytes, and says so: names and messages are shorter, and a stranger's request
 /// decides how long they are.
 inline constexpr std::size_t kMaxAuditTextBytes = 4096;
+static_assert(kMaxRecordedTextBytes <= kMaxAuditTextBytes, "what a request shares with its record must not be cut");
 
 /// `text` if it is short enough, else its beginning and its length.
 [[nodiscard]] std::string clip_audit_text(std::string_view text);
 
-/// No line is longer: a record has fewer than 20 texts, and a byte is at most six in JSON.
-inline constexpr std::size_t kMaxAuditLineBytes = 20 * 6 * kMaxAuditTextBytes;
+/// No line is longer: a record has fewer than 20 texts beside its request, and a byte is at most six in JSON.
+inline constexpr std::size_t kMaxAuditLineBytes = 6 * (20 * kMaxAuditTextBytes + kMaxRecordedRequestBytes);
+
+/// What reading a line may cost: every text of a recorded request has its place in it, names one each.
+inline constexpr JsonLimits kAuditLineLimits = {
+    .max_bytes = kMaxAuditLineBytes,
+    .max_depth = 8,
+    .max_values = 100 + 2 * kMaxRecordedRequestBytes / kRecordedTextCost,
+};
 
 /// Where the audit logs' times come from.
 using AuditClock = std::function<std::chrono::system_clock::time_point()>;

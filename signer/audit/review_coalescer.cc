@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "signer/audit/audit_line.h"
+#include "signer/audit/recorded_request_json.h"
 #include "signer/csr/sha256.h"
 
 namespace signet {
@@ -11,11 +12,14 @@ namespace {
 
 // What makes reviews alike, in few bytes whatever they hold.
 std::string key_of(const AuditRecord& record) {
+  // What decided them: one line must not stand for reviews that another policy would tell apart.
+  const std::string request = record.request ? to_json(*record.request) : std::string();
   std::string text;
   for (const std::string_view part :
        {to_string(record.event), std::string_view(record.decision), std::string_view(record.reason),
         std::string_view(record.requester), std::string_view(record.signer_requested),
         std::string_view(record.identity), std::string_view(record.tenant), std::string_view(record.object),
+        std::string_view(record.operation), std::string_view(record.key_type), std::string_view(request),
         std::string_view(record.dry_run ? "dry" : "")}) {
     text += std::to_string(part.size());
     text += ':';
@@ -27,9 +31,9 @@ std::string key_of(const AuditRecord& record) {
 // What is remembered of a review until its count is told: nothing long.
 AuditRecord shortened(AuditRecord record) {
   for (std::string* const text :
-       {&record.decision, &record.reason, &record.message, &record.request_uid, &record.object, &record.csr_name,
-        &record.csr_uid, &record.requester, &record.identity, &record.tenant, &record.signer_requested,
-        &record.signer_granted, &record.rule, &record.policy, &record.key_type}) {
+       {&record.decision, &record.reason, &record.message, &record.request_uid, &record.operation, &record.object,
+        &record.csr_name, &record.csr_uid, &record.requester, &record.identity, &record.tenant,
+        &record.signer_requested, &record.signer_granted, &record.rule, &record.policy, &record.key_type}) {
     if (text->size() > kMaxAuditTextBytes) *text = clip_audit_text(*text);
   }
   return record;

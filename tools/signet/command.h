@@ -20,6 +20,7 @@ using Arguments = std::vector<std::string>;
 [[nodiscard]] int render_command(const Arguments& arguments);
 
 // Of `signet policy`.
+[[nodiscard]] int policy_diff_command(const Arguments& arguments);
 [[nodiscard]] int policy_explain_command(const Arguments& arguments);
 [[nodiscard]] int policy_test_command(const Arguments& arguments);
 

@@ -7,6 +7,7 @@
 #include "signer/csr/sha256.h"
 #include "signer/kube/bounded_file.h"
 #include "tools/signet/log.h"
+#include "tools/signet/namespaces_file.h"
 
 namespace signet {
 
@@ -76,6 +77,23 @@ std::shared_ptr<const Policy> read_policy_and_log_warnings(const std::string& pa
         {{"warnings", std::to_string(read->warnings.size())}});
   }
   return read->policy;
+}
+
+std::shared_ptr<const NamespaceLabels> read_namespaces_or_complain(const std::string& path) {
+  if (path.empty()) {
+    return std::make_shared<const KnownNamespaces>();
+  }
+  const auto text = read_bounded_file(path, kMaxNamespacesBytes);
+  if (!text) {
+    std::cerr << text.error() << "\n";
+    return nullptr;
+  }
+  const auto namespaces = load_namespaces(*text, path);
+  if (!namespaces) {
+    complain_about(namespaces.error());
+    return nullptr;
+  }
+  return *namespaces;
 }
 
 }  // namespace signet

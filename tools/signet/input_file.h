@@ -7,6 +7,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "policy/namespace_labels.h"
 #include "policy/policy.h"
 #include "policy/policy_loader.h"
 
@@ -33,5 +34,9 @@ void complain_about(const std::vector<PolicyProblem>& problems);
 
 /// The same, for who is going to live by it: what is doubtful about it is logged.
 [[nodiscard]] std::shared_ptr<const Policy> read_policy_and_log_warnings(const std::string& path);
+
+/// The namespaces of a file (namespaces_file.h); null, and the problems are told on stderr, when it cannot be used.
+/// None are known where `path` is empty: no file was named.
+[[nodiscard]] std::shared_ptr<const NamespaceLabels> read_namespaces_or_complain(const std::string& path);
 
 }  // namespace signet

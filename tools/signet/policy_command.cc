@@ -14,7 +14,8 @@ namespace {
 constexpr const char* kUsage = "signet policy check FILE [--output text|json|sarif]";
 constexpr const char* kOtherUsages =
     "       signet policy test FILE… [--output text|json|junit]\n"
-    "       signet policy explain FILE --identity SPIFFE-ID --signer NAME [options]\n";
+    "       signet policy explain FILE --identity SPIFFE-ID --signer NAME [options]\n"
+    "       signet policy diff OLD NEW --audit FILE [options]\n";
 
 int check(const Arguments& arguments) {
   po::options_description options("Options");
@@ -64,11 +65,15 @@ int policy_command(const Arguments& arguments) {
   if (which == "explain") {
     return policy_explain_command(rest);
   }
+  if (which == "diff") {
+    return policy_diff_command(rest);
+  }
   if (which == "--help" || which == "-h") {
     std::cout << "Usage: " << kUsage << "\n" << kOtherUsages;
     return kExitYes;
   }
-  return usage_error("policy: which of: check, test, explain\nUsage: " + std::string(kUsage) + "\n" + kOtherUsages);
+  return usage_error("policy: which of: check, test, explain, diff\nUsage: " + std::string(kUsage) + "\n" +
+                     kOtherUsages);
 }
 
 }  // namespace signet

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "policy/quoting.h"
+#include "policy/shown_text.h"
 #include "signer/kube/json_writer.h"
 
 namespace signet {
@@ -14,12 +15,6 @@ using Case = PolicyTestResult::Case;
 
 std::size_t failures(const PolicyTestResult& result) {
   return static_cast<std::size_t>(std::ranges::count_if(result.cases, [](const Case& c) { return !c.passed(); }));
-}
-
-// Code points, which is as good as columns for the names that people give their cases.
-std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
 }
 
 std::string place(const PolicyTestResult& result, const Case& tried) {
@@ -98,12 +93,12 @@ std::string to_text(const PolicyTestReport& report) {
   for (const PolicyTestResult& result : report.results) {
     std::size_t longest = 0;
     for (const Case& tried : result.cases) {
-      longest = std::max(longest, width(tried.tested.name));
+      longest = std::max(longest, width_of(tried.tested.name));
     }
     out << result.file << " (" << result.policy << ")\n";
     for (const Case& tried : result.cases) {
       const std::string& name = tried.tested.name;
-      out << (tried.passed() ? "  pass  " : "  FAIL  ") << name << std::string(longest - width(name) + 2, ' ')
+      out << (tried.passed() ? "  pass  " : "  FAIL  ") << name << std::string(longest - width_of(name) + 2, ' ')
           << to_string(tried.outcome, tried.tested.expected) << "\n";
       if (!tried.passed()) {
         write_lines(out, "        ", place(result, tried) + ": " + difference(tried));

@@ -64,9 +64,9 @@ TEST_CASE("whatever a record's texts hold, its line is one line of bounded JSON 
                std::string(kMaxAuditTextBytes - 10, 'a') + std::string(1000, '\xc3'));
   AuditRecord record;
   for (std::string* const text :
-       {&record.decision, &record.reason, &record.message, &record.request_uid, &record.csr_name, &record.csr_uid,
-        &record.requester, &record.identity, &record.tenant, &record.signer_requested, &record.signer_granted,
-        &record.rule, &record.policy, &record.key_type}) {
+       {&record.decision, &record.reason, &record.message, &record.request_uid, &record.operation, &record.object,
+        &record.csr_name, &record.csr_uid, &record.requester, &record.identity, &record.tenant,
+        &record.signer_requested, &record.signer_granted, &record.rule, &record.policy, &record.key_type}) {
     *text = hostile;
   }
   ChainHead head;

@@ -55,6 +55,20 @@ TEST_CASE("a log that holds is summed up") {
   CHECK(empty->lines == 0);
 }
 
+TEST_CASE("a log holds whether or not its records have their requests, or other members that came later") {
+  ChainHead head;
+  const auto time = test::fixed_clock()();
+  AuditRecord record = test::issued("a");
+  std::string text = seal_line(audit_members(record), time, head);
+  record.request = recorded_request(SigningRequest{});
+  text += seal_line(audit_members(record), time, head);
+  text += seal_line(audit_members(record) + R"(,"later":[{"x":1}])", time, head);
+  CHECK(text.find("\"request\":") != std::string::npos);
+  const auto whole = test::verify_text(text);
+  REQUIRE(whole);
+  CHECK(whole->lines == 3);
+}
+
 TEST_CASE("what was cut off holds if and only if the line behind it tells its length and hash") {
   const auto lines = four_lines();
   const auto head_of = [](const std::string& line) {

@@ -378,8 +378,8 @@ TEST_CASE("A signer is of the first tenant that has it") {
 TEST_CASE("A grant carries its tenant's quota") {
   const IssuanceQuota quota{.per_minute = 60, .burst = 10};
   const Policy policy = make_policy([&](PolicyModel& model) { model.tenants[0].quota = quota; });
-  CHECK(policy.evaluate(make_request()).grant->terms().quota == quota);
-  CHECK(policy.evaluate(make_service_request()).grant->terms().quota == std::nullopt);
+  CHECK(policy.evaluate(make_request(), KnownNamespaces()).grant->terms().quota == quota);
+  CHECK(policy.evaluate(make_service_request(), KnownNamespaces()).grant->terms().quota == std::nullopt);
 }
 
 TEST_CASE("A signer's Secret is the one that the policy names, else called after it") {
