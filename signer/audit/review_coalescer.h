@@ -31,7 +31,8 @@ class ReviewCoalescer {
 
   explicit ReviewCoalescer(Limits limits) : limits_(limits), tokens_(limits.burst) {}
 
-  /// Alike are reviews with the same event, decision, reason, requester, signer asked for, identity, tenant and dryRun.
+  /// Alike are reviews with the same event, decision, reason, requester, signer asked for, identity, tenant, object,
+  /// policy and dryRun.
   void offer(const AuditRecord& record, Time now);
 
   struct Line {

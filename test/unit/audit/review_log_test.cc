@@ -49,8 +49,9 @@ TEST_CASE("reviews that differ in what decides them are told apart") {
   ReviewCoalescer coalescer(
       {.interval = seconds(10), .burst = 100, .per_second = 1, .max_waiting = 100, .max_remembered = 100});
   coalescer.offer(review("a"), kNow);
-  for (const auto field : {&AuditRecord::decision, &AuditRecord::reason, &AuditRecord::requester,
-                           &AuditRecord::identity, &AuditRecord::tenant, &AuditRecord::signer_requested}) {
+  for (const auto field :
+       {&AuditRecord::decision, &AuditRecord::reason, &AuditRecord::requester, &AuditRecord::identity,
+        &AuditRecord::tenant, &AuditRecord::signer_requested, &AuditRecord::object, &AuditRecord::policy}) {
     AuditRecord other = review("a");
     other.*field = "other";
     coalescer.offer(other, kNow);
@@ -64,7 +65,7 @@ TEST_CASE("reviews that differ in what decides them are told apart") {
   AuditRecord same = review("a");
   same.csr_name = "another object";
   coalescer.offer(same, kNow);
-  CHECK(coalescer.take(kNow, false).size() == 9);
+  CHECK(coalescer.take(kNow, false).size() == 11);
 }
 
 TEST_CASE("lines beyond the rate are dropped, counted and the count is told") {
