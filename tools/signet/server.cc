@@ -192,8 +192,10 @@ bool Server::load_directory() {
 }
 
 bool Server::start_front() {
-  WebhookWiring wiring{.policy = [this] { return config_.policy; },
-                       .issuers = [this] { return issuers_.load(); },
+  WebhookWiring wiring{.basis =
+                           [this] {
+                             return ReviewBasis{config_.policy, issuers_.load()};
+                           },
                        .self = [this] { return *self_.load(); },
                        .record =
                            [this](const AuditRecord& record) {
@@ -280,8 +282,10 @@ void Server::start_signer() {
   signer_ = std::make_unique<Signer>(SignerConfig{
       .api = *api_,
       .audit = *counted_issuance_log_,
-      .policy = [this] { return config_.policy; },
-      .authorities = [this] { return authorities_; },
+      .basis =
+          [this] {
+            return SigningBasis{config_.policy, authorities_};
+          },
       .now = now_seconds,
       .self = *self_.load(),
       .watch = std::move(watch),

@@ -56,6 +56,33 @@ class Journal {
   std::vector<std::string> entries_;
 };
 
+/// For many threads.
+class LockedLog final : public AuditLog {
+ public:
+  tl::expected<void, std::string> append(const AuditRecord& record) override {
+    const std::lock_guard lock(mutex_);
+    return log_.append(record);
+  }
+  void append_eventually(const AuditRecord& record) override {
+    const std::lock_guard lock(mutex_);
+    log_.append_eventually(record);
+  }
+  std::size_t size() {
+    const std::lock_guard lock(mutex_);
+    return log_.records.size();
+  }
+
+ private:
+  std::mutex mutex_;
+  MemoryLog log_;
+};
+
+SignerNames names_of(const Policy& policy) {
+  SignerNames names;
+  for (const std::string& signer : policy.signers()) names.insert(policy.signer_name(signer));
+  return names;
+}
+
 /// A door that stays shut until the test opens it.
 class Door {
  public:
@@ -261,37 +288,18 @@ TEST_CASE("a signer finds what waits in the list and brings all of it to its end
     csr.uid += std::to_string(i);
     api.put(csr);
   }
-  class LockedLog final : public AuditLog {
-   public:
-    tl::expected<void, std::string> append(const AuditRecord& record) override {
-      const std::lock_guard lock(mutex_);
-      return log_.append(record);
-    }
-    void append_eventually(const AuditRecord& record) override {
-      const std::lock_guard lock(mutex_);
-      log_.append_eventually(record);
-    }
-    std::size_t size() {
-      const std::lock_guard lock(mutex_);
-      return log_.records.size();
-    }
-
-   private:
-    std::mutex mutex_;
-    MemoryLog log_;
-  } log;
-
+  LockedLog log;
   const auto policy = std::make_shared<const Policy>(fixture_policy());
   const auto authorities = std::make_shared<const CaStore>(fixture_authorities());
   Journal ended;
-  SignerNames signers;
-  for (const std::string& signer : policy->signers()) signers.insert(policy->signer_name(signer));
   Signer signer({.api = api,
                  .audit = log,
-                 .policy = [&] { return policy; },
-                 .authorities = [&] { return authorities; },
+                 .basis =
+                     [&] {
+                       return SigningBasis{policy, authorities};
+                     },
                  .now = [] { return kNow; },
-                 .watch = {.signers = signers, .random = [] { return 0.5; }},
+                 .watch = {.signers = names_of(*policy), .random = [] { return 0.5; }},
                  .queue = options(4),
                  .on_problem = [](const std::string&) {},
                  .on_result =
@@ -306,4 +314,45 @@ TEST_CASE("a signer finds what waits in the list and brings all of it to its end
   CHECK(signer.unsettled() == 0);
   CHECK(std::set<std::string>(names.begin(), names.end()).size() == kRequests);
   CHECK(log.size() == kRequests / 2 * 2 + kRequests / 2);
+}
+
+TEST_CASE("a signer that follows others signs what was approved for them before, and goes on with its own") {
+  FakeKubeApi api;
+  const auto wanted = fixture_request("workload-ecdsa");
+  api.put(wanted);
+  const auto all = std::make_shared<const Policy>(fixture_policy());
+  PolicyModel model = all->model();
+  std::erase_if(model.tenants, [&](const auto& tenant) {
+    return all->signer_name(tenant.signers.front()) == wanted.spec.signer_name;
+  });
+  const auto without = std::make_shared<const Policy>(std::move(model), "without the signer");
+  const auto authorities = std::make_shared<const CaStore>(fixture_authorities());
+  LockedLog log;
+  Journal ended;
+  std::atomic<bool> knows_all = false;
+  Signer signer(
+      {.api = api,
+       .audit = log,
+       .basis =
+           [&] {
+             return SigningBasis{knows_all ? all : without, authorities};
+           },
+       .now = [] { return kNow; },
+       .watch = {.signers = names_of(*without), .random = [] { return 0.5; }},
+       .queue = options(4),
+       .on_problem = [](const std::string&) {},
+       .on_result = [&](const CertificateSigningRequest& csr, const ReconcileResult&, auto) { ended.write(csr); }});
+  knows_all = true;
+  signer.follow(names_of(*all));
+  CHECK(ended.wait_for(1) == std::vector<std::string>{wanted.name + "@10"});
+  CHECK_FALSE(api.stored(wanted.name)->status.certificate.empty());
+
+  signer.stop();
+  CHECK(signer.synced());
+  auto late = wanted;
+  late.name += "-late";
+  api.put(late);
+  signer.follow(names_of(*all));
+  CHECK(api.stored(late.name)->status.certificate.empty());
+  CHECK(ended.size() == 1);
 }
