@@ -1,6 +1,5 @@
 #include "tools/signet/metrics.h"
 
-#include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/text_serializer.h>
 
@@ -57,21 +56,13 @@ Metrics::Metrics(const Policy& policy, std::chrono::system_clock::time_point sta
     row.duration = &durations.Add({{"kind", kind}}, kReviewBuckets);
   }
 
-  auto& certificates =
-      prometheus::BuildCounter()
-          .Name("signet_certificates_total")
-          .Help("Certificates published, or issued and discarded, and requests that were given the condition Failed.")
-          .Register(registry_);
-  const auto row_of = [&](const std::string& signer) {
-    const auto with_result = [&](const char* result) {
-      return &certificates.Add({{"signer", signer}, {"result", result}});
-    };
-    return Certificates{with_result("published"), with_result("discarded"), with_result("failed")};
-  };
-  for (const std::string& signer : policy.signers()) {
-    certificates_.emplace(policy.signer_name(signer), row_of(signer));
-  }
-  other_certificates_ = row_of(std::string(kOther));
+  certificate_counters_ =
+      &prometheus::BuildCounter()
+           .Name("signet_certificates_total")
+           .Help("Certificates published, or issued and discarded, and requests that were given the condition Failed.")
+           .Register(registry_);
+  add_signers_of(policy);
+  other_certificates_ = add_certificates(std::string(kOther));
   issuance_duration_ = &prometheus::BuildHistogram()
                             .Name("signet_issuance_duration_seconds")
                             .Help("Time from when the approved request was seen to when its certificate was published.")
@@ -97,7 +88,22 @@ const Metrics::Reviews& Metrics::reviews_of(std::string_view kind) const {
   return row == reviews_.end() ? reviews_.back() : *row;
 }
 
-const Metrics::Certificates& Metrics::certificates_of(std::string_view signer_name) const {
+Metrics::Certificates Metrics::add_certificates(const std::string& signer) {
+  const auto with_result = [&](const char* result) {
+    return &certificate_counters_->Add({{"signer", signer}, {"result", result}});
+  };
+  return {with_result("published"), with_result("discarded"), with_result("failed")};
+}
+
+void Metrics::add_signers_of(const Policy& policy) {
+  const std::lock_guard lock(mutex_);
+  for (const std::string& signer : policy.signers()) {
+    certificates_.try_emplace(policy.signer_name(signer), add_certificates(signer));
+  }
+}
+
+Metrics::Certificates Metrics::certificates_of(std::string_view signer_name) const {
+  const std::lock_guard lock(mutex_);
   const auto row = certificates_.find(signer_name);
   return row == certificates_.end() ? other_certificates_ : row->second;
 }
