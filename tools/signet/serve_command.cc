@@ -83,7 +83,8 @@ int serve_command(const Arguments& arguments) {
   } else {
     complain("--log-level must be debug, info, warning or error, not \"" + line->text("log-level") + "\"");
   }
-  config.policy = read_policy_and_log_warnings(line->text("policy"));
+  config.policy_file = line->text("policy");
+  config.policy = read_policy_and_log_warnings(config.policy_file);
   problems += config.policy == nullptr ? 1 : 0;
   if (const auto access = cluster_access(line->text("kubeconfig"))) {
     config.access = *access;

@@ -34,6 +34,8 @@ class FakeKubeApi final : public KubeApi {
   std::map<std::string, KubeResult<TlsSecret>> secrets;
   /// Called before a Secret is created: an error is the answer.
   std::function<std::optional<KubeError>(const std::string& name, DryRun dry_run)> refuse_secret;
+  /// Answers may_i; yes to everything where it is empty.
+  std::function<KubeResult<bool>(const AccessQuestion&)> answer_may_i;
   [[nodiscard]] int patch_count() const;
 
   KubeResult<std::string> list_csrs(const std::string& signer_name, const std::function<void(JsonView)>& visit,
