@@ -19,12 +19,11 @@ HttpResponse plain(int status, std::string body) {
 
 HttpResponse answer_review(ReviewKind kind, const HttpRequest& request, const WebhookWiring& wiring) {
   const auto begin = std::chrono::steady_clock::now();
-  const std::shared_ptr<const Policy> policy = wiring.policy();
-  const std::shared_ptr<const TrustStore> issuers = wiring.issuers();
+  const ReviewBasis basis = wiring.basis();
   auto reviewed = review(kind, request.body,
-                         {.policy = *policy,
+                         {.policy = *basis.policy,
                           .namespaces = wiring.namespaces,
-                          .issuers = issuers.get(),
+                          .issuers = basis.issuers.get(),
                           .self = wiring.self(),
                           .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
   if (!reviewed) {
@@ -43,8 +42,8 @@ HttpResponse answer_readiness(const WebhookWiring& wiring) {
   std::string body;
   for (const ReadinessCheck& check : wiring.readiness()) {
     ready = ready && check.problem.empty();
-    body += (check.problem.empty() ? "ok " : "not ready ") + check.name +
-            (check.problem.empty() ? "" : ": " + check.problem) + "\n";
+    const std::string& detail = check.problem.empty() ? check.note : check.problem;
+    body += (check.problem.empty() ? "ok " : "not ready ") + check.name + (detail.empty() ? "" : ": " + detail) + "\n";
   }
   return plain(ready ? 200 : 503, body);
 }

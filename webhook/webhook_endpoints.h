@@ -17,15 +17,21 @@ namespace signet {
 struct ReadinessCheck {
   std::string name;
   std::string problem;  ///< empty: in order
+  std::string note{};   ///< what is to be said of one that is in order; or empty
+};
+
+/// What one review rests on, published together: the issuers are those of the policy's signers.
+struct ReviewBasis {
+  std::shared_ptr<const Policy> policy;
+  std::shared_ptr<const TrustStore> issuers;  ///< may be null
 };
 
 /// What the endpoints are wired to. The functions are called by several threads at once and must not block.
 struct WebhookWiring {
-  std::function<std::shared_ptr<const Policy>()> policy;
-  const NamespaceLabels& namespaces;                           ///< must outlive the handler
-  std::function<std::shared_ptr<const TrustStore>()> issuers;  ///< may give null
-  std::function<std::string()> self;                           ///< our user name at the API server; may give ""
-  std::function<void(AuditRecord)> record;                     ///< of each review of ours
+  std::function<ReviewBasis()> basis;       ///< asked once for each review
+  const NamespaceLabels& namespaces;        ///< must outlive the handler
+  std::function<std::string()> self;        ///< our user name at the API server; may give ""
+  std::function<void(AuditRecord)> record;  ///< of each review of ours
   std::function<std::vector<ReadinessCheck>()> readiness;
 };
 

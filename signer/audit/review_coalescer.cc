@@ -20,7 +20,7 @@ std::string key_of(const AuditRecord& record) {
         std::string_view(record.requester), std::string_view(record.signer_requested),
         std::string_view(record.identity), std::string_view(record.tenant), std::string_view(record.object),
         std::string_view(record.operation), std::string_view(record.key_type), std::string_view(request),
-        std::string_view(record.dry_run ? "dry" : "")}) {
+        std::string_view(record.policy), std::string_view(record.dry_run ? "dry" : "")}) {
     text += std::to_string(part.size());
     text += ':';
     text += part;

@@ -32,7 +32,7 @@ class ReviewCoalescer {
   explicit ReviewCoalescer(Limits limits) : limits_(limits), tokens_(limits.burst) {}
 
   /// Alike are reviews with the same event, operation, decision, reason, object, requester, signer asked for, identity,
-  /// tenant, key type, request and dryRun.
+  /// tenant, key type, request, policy and dryRun.
   void offer(const AuditRecord& record, Time now);
 
   struct Line {

@@ -33,12 +33,18 @@ tl::expected<CaStore, CaProblems> CaStore::load_from_directory(const std::string
 
 tl::expected<CaStore, CaProblems> CaStore::load_from_secrets(KubeApi& api, const std::string& name_space,
                                                              const std::map<std::string, std::string>& secret_names,
-                                                             std::chrono::sys_seconds now) {
+                                                             std::chrono::sys_seconds now,
+                                                             const std::stop_token& stop) {
   CaProblems found;
   Keys keys;
   TrustStore::Chains chains;
   for (const auto& [signer, secret_name] : secret_names) {
     const std::string where = about(signer) + "Secret " + name_space + "/" + secret_name + ": ";
+    if (stop.stop_requested()) {
+      found.transient = true;
+      found.problems.push_back(where + "not read: stopping");
+      break;
+    }
     auto secret = api.get_tls_secret(name_space, secret_name);
     if (!secret) {
       found.transient = found.transient || secret.error().is_transient();

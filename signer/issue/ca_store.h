@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -28,10 +29,11 @@ class CaStore {
                                                                              const std::vector<std::string>& signers,
                                                                              std::chrono::sys_seconds now);
 
-  /// Reads a Secret of type kubernetes.io/tls for each signer; `secret_names` goes from signers to Secrets.
+  /// Reads a Secret of type kubernetes.io/tls for each signer; `secret_names` goes from signers to Secrets. Fails
+  /// before the next one when it is told to stop.
   [[nodiscard]] static tl::expected<CaStore, CaProblems> load_from_secrets(
       KubeApi& api, const std::string& name_space, const std::map<std::string, std::string>& secret_names,
-      std::chrono::sys_seconds now);
+      std::chrono::sys_seconds now, const std::stop_token& stop = {});
 
   /// Nothing for a signer that is not ours.
   [[nodiscard]] std::shared_ptr<const CertificateAuthority> find(std::string_view signer) const;

@@ -10,15 +10,39 @@ Signer::Signer(SignerConfig config)
     : config_(std::move(config)),
       queue_(queue_options(),
              [this](const CertificateSigningRequest& csr, auto since) { return reconcile_one(csr, since); }),
-      watcher_(config_.api, config_.watch,
-               {.on_event = [this](WatchEventType type, const CertificateSigningRequest& csr) { on_event(type, csr); },
-                .on_synced = [this] { synced_ = true; },
-                .on_problem = config_.on_problem}) {}
+      watcher_(watch(config_.watch.signers)) {}
+
+std::shared_ptr<CsrWatcher> Signer::watch(SignerNames signers) {
+  CsrWatcherOptions options = config_.watch;
+  options.signers = std::move(signers);
+  return std::make_shared<CsrWatcher>(
+      config_.api, std::move(options),
+      CsrWatcherCallbacks{
+          .on_event = [this](WatchEventType type, const CertificateSigningRequest& csr) { on_event(type, csr); },
+          .on_synced = [this] { was_synced_ = synced_ = true; },
+          .on_problem = config_.on_problem});
+}
+
+void Signer::follow(SignerNames signers) {
+  const std::lock_guard changing(changing_watcher_);
+  if (stopped_) return;
+  // The old ends before the new begins: what it tells of a request must not come after what the new one told.
+  watcher_->stop();
+  synced_ = false;
+  std::shared_ptr<CsrWatcher> next = watch(std::move(signers));
+  const std::lock_guard lock(mutex_);
+  watcher_.swap(next);
+}
+
+CsrWatcher::Clock::time_point Signer::last_activity() const {
+  const std::lock_guard lock(mutex_);
+  return watcher_->last_activity();
+}
 
 SigningQueue::Options Signer::queue_options() const {
   SigningQueue::Options options = config_.queue;
   options.flow_of = [this](const CertificateSigningRequest& csr) -> std::string {
-    const std::shared_ptr<const Policy> policy = config_.policy();
+    const std::shared_ptr<const Policy> policy = config_.basis().policy;
     const auto signer = policy->signer_in_domain(csr.spec.signer_name);
     const PolicyModel::Tenant* const tenant = signer ? policy->tenant_of_signer(*signer) : nullptr;
     return tenant == nullptr ? std::string() : tenant->name;
@@ -31,11 +55,10 @@ SigningQueue::Options Signer::queue_options() const {
 
 template <typename Work>
 auto Signer::with_context(const Work& work) {
-  const std::shared_ptr<const Policy> policy = config_.policy();
-  const std::shared_ptr<const CaStore> authorities = config_.authorities();
-  return work(ReconcileContext{.policy = *policy,
+  const SigningBasis basis = config_.basis();
+  return work(ReconcileContext{.policy = *basis.policy,
                                .namespaces = config_.namespaces,
-                               .authorities = *authorities,
+                               .authorities = *basis.authorities,
                                .audit = config_.audit,
                                .api = config_.api,
                                .unsettled = unsettled_,
@@ -47,7 +70,11 @@ auto Signer::with_context(const Work& work) {
 }
 
 void Signer::stop() {
-  watcher_.stop();
+  {
+    const std::lock_guard changing(changing_watcher_);
+    stopped_ = true;
+    watcher_->stop();
+  }
   queue_.stop();
   with_context([](const ReconcileContext& context) { settle(context); });
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "policy/policy.h"
@@ -17,14 +18,19 @@
 
 namespace signet {
 
+/// What one request is judged and signed with, published together: the CAs are those of the policy's signers.
+struct SigningBasis {
+  std::shared_ptr<const Policy> policy;
+  std::shared_ptr<const CaStore> authorities;
+};
+
 /// What a signer works with; what is behind the references must outlive it.
 struct SignerConfig {
   KubeApi& api;
   AuditLog& audit;
   /// Asked anew for each request, so that a reload counts from the next one on.
-  std::function<std::shared_ptr<const Policy>()> policy;
+  std::function<SigningBasis()> basis;
   const NamespaceLabels& namespaces;
-  std::function<std::shared_ptr<const CaStore>()> authorities;
   std::function<std::chrono::sys_seconds()> now;
   /// Our user name at the API server; needed where the policy names issuers and means us.
   std::string self = {};
@@ -48,13 +54,18 @@ class Signer {
   Signer(const Signer&) = delete;
   Signer& operator=(const Signer&) = delete;
 
+  /// Watches the requests of these signers from now on, in place of those before; for when the policy that `basis`
+  /// gives has them already. Every request there is of theirs is looked at again, and nothing is given Failed until
+  /// that is done. Does nothing after stop().
+  void follow(SignerNames signers);
+
   /// Ends the watches, waits for the reconciles under way, and tries once more to learn what became of certificates
   /// whose writing got no answer.
   void stop();
 
-  /// Whether every request there is has been seen once.
-  [[nodiscard]] bool synced() const { return watcher_.synced(); }
-  [[nodiscard]] CsrWatcher::Clock::time_point last_activity() const { return watcher_.last_activity(); }
+  /// Whether every request there was at the start has been seen once; true from then on, whoever is followed later.
+  [[nodiscard]] bool synced() const { return was_synced_; }
+  [[nodiscard]] CsrWatcher::Clock::time_point last_activity() const;
   [[nodiscard]] SigningQueue::Depth depth() const { return queue_.depth(); }
   /// Certificates of which it is not known whether they were published.
   [[nodiscard]] std::size_t unsettled() const { return unsettled_.size(); }
@@ -67,13 +78,18 @@ class Signer {
                                               SigningQueue::Clock::time_point since);
   void on_event(WatchEventType type, const CertificateSigningRequest& csr);
   [[nodiscard]] SigningQueue::Options queue_options() const;
+  [[nodiscard]] std::shared_ptr<CsrWatcher> watch(SignerNames signers);
 
   const SignerConfig config_;
   UnsettledCertificates unsettled_;
   IssuanceMeter meter_;
-  std::atomic<bool> synced_ = false;
+  std::atomic<bool> synced_ = false;      ///< the watcher of now has seen everything
+  std::atomic<bool> was_synced_ = false;  ///< one has
   SigningQueue queue_;
-  CsrWatcher watcher_;
+  std::mutex changing_watcher_;  ///< held by whoever replaces or ends it
+  bool stopped_ = false;         ///< guarded by changing_watcher_
+  mutable std::mutex mutex_;
+  std::shared_ptr<CsrWatcher> watcher_;  ///< guarded by mutex_; never null
 };
 
 }  // namespace signet

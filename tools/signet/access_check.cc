@@ -26,15 +26,16 @@ AccessQuestion on_requests(std::string verb, std::string subresource = {}) {
 
 }  // namespace
 
-KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const Policy& policy) {
+KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std::string& self,
+                                                         const SignerNames& signers) {
   std::vector<AccessQuestion> questions = {on_requests("get"), on_requests("list"), on_requests("watch"),
                                            on_requests("patch", "status")};
-  for (const std::string& signer : policy.signers()) {
+  for (const std::string& signer : signers) {
     questions.push_back({.verb = "sign",
                          .group = "certificates.k8s.io",
                          .resource = "signers",
                          .subresource = {},
-                         .name = policy.signer_name(signer),
+                         .name = signer,
                          .name_space = {}});
   }
   std::vector<std::string> missing;
@@ -44,7 +45,7 @@ KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const Pol
       return tl::unexpected(allowed.error());
     }
     if (!*allowed) {
-      missing.push_back(sentence(question));
+      missing.push_back(self + " " + sentence(question) + "; a ClusterRole must grant it");
     }
   }
   return missing;

@@ -27,6 +27,15 @@ tl::expected<std::string, std::string> read_stream(std::istream& stream, const s
   return text;
 }
 
+tl::expected<PolicyFile, std::vector<PolicyProblem>> policy_of_text(const std::string& text, const std::string& file) {
+  tl::expected<LoadedPolicy, std::vector<PolicyProblem>> loaded = load_policy_with_warnings(text, file);
+  if (!loaded) {
+    return tl::unexpected(std::move(loaded.error()));
+  }
+  return PolicyFile{.policy = std::make_shared<const Policy>(std::move(loaded->model), sha256_hex(text)),
+                    .warnings = std::move(loaded->warnings)};
+}
+
 tl::expected<PolicyFile, std::vector<PolicyProblem>> read_policy_file(const std::string& path) {
   const tl::expected<std::string, std::string> text = read_bounded_file(path, kMaxPolicyBytes);
   if (!text) {
@@ -35,12 +44,7 @@ tl::expected<PolicyFile, std::vector<PolicyProblem>> read_policy_file(const std:
          .message = text.error().substr(std::min(path.size() + 2, text.error().size())),  // without "<path>: "
          .rule = PolicyRule::kFileUnreadable}});
   }
-  tl::expected<LoadedPolicy, std::vector<PolicyProblem>> loaded = load_policy_with_warnings(*text, path);
-  if (!loaded) {
-    return tl::unexpected(std::move(loaded.error()));
-  }
-  return PolicyFile{.policy = std::make_shared<const Policy>(std::move(loaded->model), sha256_hex(*text)),
-                    .warnings = std::move(loaded->warnings)};
+  return policy_of_text(*text, path);
 }
 
 void complain_about(const std::vector<PolicyProblem>& problems) {
@@ -64,19 +68,23 @@ std::shared_ptr<const Policy> read_policy_and_log_warnings(const std::string& pa
     complain_about(read.error());
     return nullptr;
   }
+  log_policy_warnings(read->warnings);
+  return read->policy;
+}
+
+void log_policy_warnings(const std::vector<PolicyProblem>& warnings) {
   // A log is no place for a list of thousands; `signet policy check` has it.
   constexpr std::size_t kMaxLogged = 20;
-  for (const PolicyProblem& warning : read->warnings | std::views::take(kMaxLogged)) {
+  for (const PolicyProblem& warning : warnings | std::views::take(kMaxLogged)) {
     log(LogLevel::kWarning, "doubtful policy",
         {{"place", warning.file + ":" + std::to_string(warning.line) + ":" + std::to_string(warning.column)},
          {"rule", info_of(warning.rule).id},
          {"warning", warning.message}});
   }
-  if (read->warnings.size() > kMaxLogged) {
+  if (warnings.size() > kMaxLogged) {
     log(LogLevel::kWarning, "doubtful policy: signet policy check tells every warning",
-        {{"warnings", std::to_string(read->warnings.size())}});
+        {{"warnings", std::to_string(warnings.size())}});
   }
-  return read->policy;
 }
 
 std::shared_ptr<const NamespaceLabels> read_namespaces_or_complain(const std::string& path) {

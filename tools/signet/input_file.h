@@ -23,6 +23,10 @@ struct PolicyFile {
   std::vector<PolicyProblem> warnings;
 };
 
+/// The policy that `text` is, or every problem when it cannot be used. `file` is what problems call it.
+[[nodiscard]] tl::expected<PolicyFile, std::vector<PolicyProblem>> policy_of_text(const std::string& text,
+                                                                                  const std::string& file);
+
 /// A policy file, or every problem when it cannot be used.
 [[nodiscard]] tl::expected<PolicyFile, std::vector<PolicyProblem>> read_policy_file(const std::string& path);
 
@@ -31,6 +35,9 @@ void complain_about(const std::vector<PolicyProblem>& problems);
 
 /// The policy of a file; null, and the problems are told on stderr, when it cannot be used.
 [[nodiscard]] std::shared_ptr<const Policy> read_policy_or_complain(const std::string& path);
+
+/// Logs what is doubtful about a policy that is lived by.
+void log_policy_warnings(const std::vector<PolicyProblem>& warnings);
 
 /// The same, for who is going to live by it: what is doubtful about it is logged.
 [[nodiscard]] std::shared_ptr<const Policy> read_policy_and_log_warnings(const std::string& path);

@@ -21,6 +21,29 @@ void add(MetricFamily& family, std::vector<ClientMetric::Label> labels, double v
   family.metric.push_back(std::move(metric));
 }
 
+void add_policy(std::vector<MetricFamily>& families, const MetricReadings::PolicyState& policy) {
+  MetricFamily info =
+      family(MetricType::Gauge, "signet_policy_info", "Always 1: the policy in force, by the SHA-256 of its file.");
+  add(info, {{"digest", policy.digest}}, 1);
+  families.push_back(std::move(info));
+
+  MetricFamily loaded = family(MetricType::Gauge, "signet_policy_loaded_timestamp_seconds",
+                               "When the policy in force was taken, in seconds since 1970.");
+  add(loaded, {}, std::chrono::duration<double>(policy.loaded.time_since_epoch()).count());
+  families.push_back(std::move(loaded));
+
+  MetricFamily reloads = family(MetricType::Counter, "signet_policy_reloads_total",
+                                "Changed policies that were taken, and attempts that left the one in force as it was.");
+  add(reloads, {{"result", "success"}}, static_cast<double>(policy.taken));
+  add(reloads, {{"result", "failure"}}, static_cast<double>(policy.not_taken));
+  families.push_back(std::move(reloads));
+
+  MetricFamily last = family(MetricType::Gauge, "signet_policy_last_reload_successful",
+                             "1 while the policy file is the one in force, 0 while it cannot be taken.");
+  add(last, {}, policy.last_taken ? 1 : 0);
+  families.push_back(std::move(last));
+}
+
 void add_signing(std::vector<MetricFamily>& families, const MetricReadings::Signing& signing) {
   MetricFamily queue =
       family(MetricType::Gauge, "signet_queue_depth", "Requests that wait for the signer or are in work.");
@@ -63,6 +86,9 @@ void add_connections(std::vector<MetricFamily>& families, const FrontCounts& cou
 
 std::vector<MetricFamily> families_of(const MetricReadings& readings, const IssuanceRecords& issuance) {
   std::vector<MetricFamily> families;
+  if (readings.policy) {
+    add_policy(families, *readings.policy);
+  }
   if (readings.signing) {
     add_signing(families, *readings.signing);
   }

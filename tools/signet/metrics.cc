@@ -1,6 +1,5 @@
 #include "tools/signet/metrics.h"
 
-#include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/text_serializer.h>
 
@@ -33,53 +32,46 @@ std::string_view kind_of(const AuditRecord& record) {
 }  // namespace
 
 Metrics::Metrics(const Policy& policy, std::chrono::system_clock::time_point start) {
-  auto& reviews = prometheus::BuildCounter()
-                      .Name("signet_reviews_total")
-                      .Help("Admission reviews of what the policy governs, by the first reason of a denial.")
-                      .Register(registry_);
+  auto& reviews =
+      prometheus::BuildCounter()
+          .Name("signet_reviews_total")
+          .Help("Admission reviews of what the policy governs, by the first reason of what was denied, or would be.")
+          .Register(registry_);
   auto& durations = prometheus::BuildHistogram()
                         .Name("signet_review_duration_seconds")
                         .Help("Time to answer such a review, from the complete request on.")
                         .Register(registry_);
   for (std::size_t i = 0; i < kKinds.size(); ++i) {
     const std::string kind(kKinds[i]);
-    const auto denied = [&](std::string_view reason) {
-      return &reviews.Add({{"kind", kind}, {"decision", "denied"}, {"reason", std::string(reason)}});
+    const auto counter = [&](const char* decision, std::string_view reason) {
+      return &reviews.Add({{"kind", kind}, {"decision", decision}, {"reason", std::string(reason)}});
     };
     Reviews& row = reviews_[i];
     row.kind = kKinds[i];
-    row.granted = &reviews.Add({{"kind", kind}, {"decision", "granted"}, {"reason", ""}});
-    row.patched = &reviews.Add({{"kind", kind}, {"decision", "patched"}, {"reason", ""}});
-    for (std::size_t reason = 0; reason < kReasons; ++reason) {
-      row.denied[reason] = denied(to_string(static_cast<Reason>(reason)));
+    row.granted = counter("granted", "");
+    row.patched = counter("patched", "");
+    for (const Reason reason : kReasons) {
+      const auto index = static_cast<std::size_t>(reason);
+      row.denied[index] = counter("denied", to_string(reason));
+      row.would_deny[index] = can_be_relaxed(reason) ? counter("would-deny", to_string(reason)) : nullptr;
     }
-    row.denied_otherwise = denied(kOther);
+    row.denied_otherwise = counter("denied", kOther);
     row.duration = &durations.Add({{"kind", kind}}, kReviewBuckets);
   }
 
-  auto& certificates =
-      prometheus::BuildCounter()
-          .Name("signet_certificates_total")
-          .Help("Certificates published, or issued and discarded, and requests that were given the condition Failed.")
-          .Register(registry_);
-  const auto row_of = [&](const std::string& signer) {
-    const auto with_result = [&](const char* result) {
-      return &certificates.Add({{"signer", signer}, {"result", result}});
-    };
-    return Certificates{with_result("published"), with_result("discarded"), with_result("failed")};
-  };
-  for (const std::string& signer : policy.signers()) {
-    certificates_.emplace(policy.signer_name(signer), row_of(signer));
-  }
-  other_certificates_ = row_of(std::string(kOther));
-  auto& throttled = prometheus::BuildCounter()
-                        .Name("signet_throttled_total")
-                        .Help("Times that a request was looked at and waited on, for its tenant's quota was used up.")
-                        .Register(registry_);
-  for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
-    throttled_.emplace(tenant.name, &throttled.Add({{"tenant", tenant.name}}));
-  }
-  other_throttled_ = &throttled.Add({{"tenant", std::string(kOther)}});
+  certificate_counters_ =
+      &prometheus::BuildCounter()
+           .Name("signet_certificates_total")
+           .Help("Certificates published, or issued and discarded, and requests that were given the condition Failed.")
+           .Register(registry_);
+  throttled_counters_ =
+      &prometheus::BuildCounter()
+           .Name("signet_throttled_total")
+           .Help("Times that a request was looked at and waited on, for its tenant's quota was used up.")
+           .Register(registry_);
+  add_names_of(policy);
+  other_certificates_ = add_certificates(std::string(kOther));
+  other_throttled_ = &throttled_counters_->Add({{"tenant", std::string(kOther)}});
   issuance_duration_ = &prometheus::BuildHistogram()
                             .Name("signet_issuance_duration_seconds")
                             .Help("Time from when the approved request was seen to when its certificate was published.")
@@ -105,7 +97,31 @@ const Metrics::Reviews& Metrics::reviews_of(std::string_view kind) const {
   return row == reviews_.end() ? reviews_.back() : *row;
 }
 
-const Metrics::Certificates& Metrics::certificates_of(std::string_view signer_name) const {
+Metrics::Certificates Metrics::add_certificates(const std::string& signer) {
+  const auto with_result = [&](const char* result) {
+    return &certificate_counters_->Add({{"signer", signer}, {"result", result}});
+  };
+  return {with_result("published"), with_result("discarded"), with_result("failed")};
+}
+
+void Metrics::add_names_of(const Policy& policy) {
+  const std::lock_guard lock(mutex_);
+  for (const std::string& signer : policy.signers()) {
+    certificates_.try_emplace(policy.signer_name(signer), add_certificates(signer));
+  }
+  for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
+    throttled_.try_emplace(tenant.name, &throttled_counters_->Add({{"tenant", tenant.name}}));
+  }
+}
+
+prometheus::Counter& Metrics::throttled_of(std::string_view tenant) const {
+  const std::lock_guard lock(mutex_);
+  const auto counter = throttled_.find(tenant);
+  return *(counter == throttled_.end() ? other_throttled_ : counter->second);
+}
+
+Metrics::Certificates Metrics::certificates_of(std::string_view signer_name) const {
+  const std::lock_guard lock(mutex_);
   const auto row = certificates_.find(signer_name);
   return row == certificates_.end() ? other_certificates_ : row->second;
 }
@@ -117,11 +133,10 @@ void Metrics::count_review(const AuditRecord& record) {
   } else if (record.decision == "patched") {
     row.patched->Increment();
   } else {
-    std::size_t reason = 0;
-    while (reason < kReasons && to_string(static_cast<Reason>(reason)) != record.reason) {
-      ++reason;
-    }
-    (reason < kReasons ? row.denied[reason] : row.denied_otherwise)->Increment();
+    const std::optional<Reason> reason = reason_named(record.reason);
+    const ByReason& counters = record.decision == "would-deny" ? row.would_deny : row.denied;
+    prometheus::Counter* const counter = reason ? counters[static_cast<std::size_t>(*reason)] : nullptr;
+    (counter == nullptr ? row.denied_otherwise : counter)->Increment();
   }
   if (record.duration) {
     row.duration->Observe(std::chrono::duration<double>(*record.duration).count());
@@ -144,8 +159,7 @@ void Metrics::count_reconcile(std::string_view signer_name, const ReconcileResul
   } else if (result.outcome == ReconcileResult::Outcome::kFailed) {
     certificates_of(signer_name).failed->Increment();
   } else if (result.throttled) {
-    const auto counter = throttled_.find(result.throttled->tenant);
-    (counter == throttled_.end() ? other_throttled_ : counter->second)->Increment();
+    throttled_of(result.throttled->tenant).Increment();
   }
 }
 

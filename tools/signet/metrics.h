@@ -1,6 +1,7 @@
 #pragma once
 
 #include <prometheus/counter.h>
+#include <prometheus/family.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
@@ -8,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,20 +29,31 @@ struct MetricReadings {
     std::chrono::duration<double> watch_age;
     std::size_t unsettled = 0;
   };
+  struct PolicyState {
+    std::string digest;                            ///< of the policy in force
+    std::chrono::system_clock::time_point loaded;  ///< since when it is
+    std::uint64_t taken = 0;                       ///< reloads since the start
+    std::uint64_t not_taken = 0;                   ///< attempts that left the policy in force
+    bool last_taken = true;                        ///< the file holds what is in force, as far as it was looked at
+  };
+  std::optional<PolicyState> policy;
   std::optional<Signing> signing;
   std::optional<FrontCounts> connections;
   std::optional<std::uint64_t> reviews_dropped;
   std::map<std::string, std::chrono::sys_seconds, std::less<>> ca_not_after;  ///< by signer
 };
 
-/// Counts what Signet does, for Prometheus. Every label value is known from the start: the kinds we review, the reason
-/// codes, the policy's signers and tenants, and "other" for what is none of them, so that no request can make a time
-/// series. Safe for many threads.
+/// Counts what Signet does, for Prometheus. Every label value is ours: the kinds we review, the reason codes, the
+/// signers and tenants of the policies that were in force, and "other" for what is none of them, so that no request can
+/// make a time series. Safe for many threads.
 class Metrics {
  public:
   Metrics(const Policy& policy, std::chrono::system_clock::time_point start);
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
+
+  /// Counts for the signers of `policy` from now on, too. What was counted for others stays.
+  void add_names_of(const Policy& policy);
 
   /// A review was answered.
   void count_review(const AuditRecord& record);
@@ -54,13 +67,14 @@ class Metrics {
   [[nodiscard]] std::string text(const MetricReadings& readings) const;
 
  private:
-  static constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::kCertificateNotAllowed) + 1;
+  using ByReason = std::array<prometheus::Counter*, kReasons.size()>;
 
   struct Reviews {
     std::string_view kind;
     prometheus::Counter* granted = nullptr;
     prometheus::Counter* patched = nullptr;
-    std::array<prometheus::Counter*, kReasons> denied{};  ///< by reason
+    ByReason denied{};
+    ByReason would_deny{};  ///< null where the reason is always enforced
     prometheus::Counter* denied_otherwise = nullptr;
     prometheus::Histogram* duration = nullptr;
   };
@@ -71,14 +85,19 @@ class Metrics {
   };
 
   [[nodiscard]] const Reviews& reviews_of(std::string_view kind) const;
-  [[nodiscard]] const Certificates& certificates_of(std::string_view signer_name) const;
+  [[nodiscard]] Certificates certificates_of(std::string_view signer_name) const;
+  [[nodiscard]] prometheus::Counter& throttled_of(std::string_view tenant) const;
+  [[nodiscard]] Certificates add_certificates(const std::string& signer);
 
   prometheus::Registry registry_;
-  std::array<Reviews, 5> reviews_;                                 ///< the last is "other"
-  std::map<std::string, Certificates, std::less<>> certificates_;  ///< by full signerName
+  std::array<Reviews, 5> reviews_;  ///< the last is "other"
+  prometheus::Family<prometheus::Counter>* certificate_counters_ = nullptr;
   Certificates other_certificates_;
-  std::map<std::string, prometheus::Counter*, std::less<>> throttled_;  ///< by tenant
+  prometheus::Family<prometheus::Counter>* throttled_counters_ = nullptr;
   prometheus::Counter* other_throttled_ = nullptr;
+  mutable std::mutex mutex_;
+  std::map<std::string, Certificates, std::less<>> certificates_;       ///< by full signerName; guarded by mutex_
+  std::map<std::string, prometheus::Counter*, std::less<>> throttled_;  ///< by tenant; guarded by mutex_
   prometheus::Histogram* issuance_duration_ = nullptr;
   prometheus::Counter issuance_records_written_;
   prometheus::Counter issuance_records_failed_;

@@ -21,7 +21,8 @@ po::options_description options_of_serve() {
   const auto text = [&](const char* name, const char* value_name, const char* help) {
     options.add_options()(name, po::value<std::string>()->value_name(value_name), help);
   };
-  options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"), "the policy to keep");
+  options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"),
+                        "the policy to keep; when the file changes, or at SIGHUP, it is read again");
   options.add_options()("role", po::value<std::string>()->default_value("all")->value_name("ROLE"),
                         "all, webhook (guards, holds no key) or signer (signs, answers no reviews)");
   text("kubeconfig", "FILE", "how to reach the API server; absent: the pod's service account");
@@ -83,7 +84,8 @@ int serve_command(const Arguments& arguments) {
   } else {
     complain("--log-level must be debug, info, warning or error, not \"" + line->text("log-level") + "\"");
   }
-  config.policy = read_policy_and_log_warnings(line->text("policy"));
+  config.policy_file = line->text("policy");
+  config.policy = read_policy_and_log_warnings(config.policy_file);
   problems += config.policy == nullptr ? 1 : 0;
   if (const auto access = cluster_access(line->text("kubeconfig"))) {
     config.access = *access;

@@ -1,27 +1,28 @@
 #include "tools/signet/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
-#include <ctime>
-#include <mutex>
+#include <iterator>
 #include <optional>
 #include <random>
 #include <utility>
 
 #include "signer/audit/issuance_log.h"
 #include "signer/audit/review_log.h"
-#include "signer/issue/ca_store.h"
 #include "signer/issue/signer.h"
 #include "signer/kube/backoff.h"
 #include "signer/kube/kube_client.h"
-#include "signer/trust/trust_store.h"
 #include "tools/signet/access_check.h"
 #include "tools/signet/command.h"
 #include "tools/signet/counted_audit_log.h"
 #include "tools/signet/log.h"
 #include "tools/signet/metrics.h"
 #include "tools/signet/metrics_server.h"
+#include "tools/signet/policy_in_force.h"
+#include "tools/signet/policy_reload.h"
+#include "tools/signet/process_signals.h"
+#include "tools/signet/readiness.h"
 #include "webhook/webhook_endpoints.h"
 
 namespace signet {
@@ -43,65 +44,18 @@ double random_fraction() {
   return std::uniform_real_distribution<double>(0, 1)(engine);
 }
 
-// SIGTERM and SIGINT: blocked in every thread, and taken by the main thread where it waits.
-class TerminationSignals {
- public:
-  TerminationSignals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGTERM);
-    sigaddset(&set_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-
-  void wait() const {
-    int signal = 0;
-    while (sigwait(&set_, &signal) != 0) {
-    }
-  }
-
-  /// True when a signal came, false after `duration`.
-  [[nodiscard]] bool wait_for(std::chrono::milliseconds duration) const {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
-    const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = std::chrono::nanoseconds(duration - seconds).count()};
-    return sigtimedwait(&set_, nullptr, &timeout) > 0;
-  }
-
- private:
-  sigset_t set_{};
-};
-
-// What /readyz tells, by name; each part reports its own.
-class Readiness {
- public:
-  /// An empty `problem`: in order.
-  void set(std::string_view name, std::string problem) {
-    const std::lock_guard lock(mutex_);
-    for (ReadinessCheck& check : checks_) {
-      if (check.name == name) {
-        check.problem = std::move(problem);
-      }
-    }
-  }
-
-  [[nodiscard]] std::vector<ReadinessCheck> checks() const {
-    const std::lock_guard lock(mutex_);
-    return checks_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  /// Guarded by mutex_. A policy that cannot be used has ended the process before anything is served.
-  std::vector<ReadinessCheck> checks_ = {{"policy", ""}, {"ca", "not loaded yet"}, {"api-server", "not reached yet"}};
-};
-
 // How an attempt of something at start ended.
 enum class Attempt { kDone, kRetry, kHopeless };
 
 // The parts of a running server. They are destroyed in the reverse of their order: what is used outlives its user.
 class Server {
  public:
-  explicit Server(ServerConfig config)
-      : config_(std::move(config)), metrics_(*config_.policy, std::chrono::system_clock::now()) {}
+  Server(ServerConfig config, std::chrono::system_clock::time_point start)
+      : config_(std::move(config)),
+        source_{.with_keys = config_.role.signer, .directory = config_.ca_dir, .name_space = config_.ca_namespace},
+        metrics_(*config_.policy, start),
+        current_({.policy = config_.policy, .authorities = nullptr, .issuers = nullptr}),
+        reload_(config_.policy_file, config_.policy->digest(), start, random_fraction) {}
 
   int run();
 
@@ -111,17 +65,20 @@ class Server {
 
   // Parts that need no API server; false after the problems were told.
   bool open_logs();
-  bool load_directory();
   bool start_front();
   bool start_metrics();
 
   // Parts that do.
   Attempt introduce();
   Attempt check_access();
-  Attempt load_secrets();
+  Attempt load_authorities();
   Attempt failed(const std::string& doing, const KubeError& error);
   void start_signer();
   void stop();
+
+  // Of another policy, while everything runs.
+  tl::expected<void, PolicyRefusal> bring_into_force(const std::shared_ptr<const Policy>& policy,
+                                                     const std::stop_token& stop);
 
   static bool hopeless(const std::vector<std::string>& problems) {
     for (const std::string& problem : problems) {
@@ -131,7 +88,8 @@ class Server {
   }
 
   const ServerConfig config_;
-  const TerminationSignals signals_;
+  const CaSource source_;
+  const ProcessSignals signals_;
   Readiness readiness_;
   Metrics metrics_;
   std::atomic<std::shared_ptr<const std::string>> self_{std::make_shared<const std::string>()};
@@ -140,10 +98,10 @@ class Server {
   std::unique_ptr<IssuanceLog> issuance_log_;
   std::optional<CountedAuditLog> counted_issuance_log_;
   std::unique_ptr<ReviewLog> review_log_;
-  std::shared_ptr<const CaStore> authorities_;
-  std::atomic<std::shared_ptr<const TrustStore>> issuers_;
+  CurrentPolicy current_;
   std::unique_ptr<Signer> signer_;
   std::atomic<bool> is_signing_ = false;  ///< signer_ is there to stay
+  PolicyReload reload_;
   std::unique_ptr<HttpsFront> front_;
   std::unique_ptr<MetricsServer> metrics_server_;
 };
@@ -169,33 +127,13 @@ bool Server::open_logs() {
   return problems.empty() || hopeless(problems);
 }
 
-bool Server::load_directory() {
-  const std::vector<std::string>& signers = config_.policy->signers();
-  if (config_.role.signer) {
-    auto authorities = CaStore::load_from_directory(config_.ca_dir, signers, now_seconds());
-    if (!authorities) {
-      return hopeless(authorities.error().problems);
-    }
-    authorities_ = std::make_shared<const CaStore>(*std::move(authorities));
-    issuers_ = authorities_->trust();
-  } else {
-    auto issuers = TrustStore::load_from_directory(config_.ca_dir, signers);
-    if (!issuers) {
-      return hopeless(issuers.error());
-    }
-    if (const std::vector<std::string> problems = issuers->isolation_problems(); !problems.empty()) {
-      return hopeless(problems);
-    }
-    issuers_ = std::make_shared<const TrustStore>(*std::move(issuers));
-  }
-  readiness_.set("ca", "");
-  return true;
-}
-
 bool Server::start_front() {
-  WebhookWiring wiring{.policy = [this] { return config_.policy; },
+  WebhookWiring wiring{.basis =
+                           [this] {
+                             const auto now = current_.load();
+                             return ReviewBasis{now->policy, now->issuers};
+                           },
                        .namespaces = namespaces_,
-                       .issuers = [this] { return issuers_.load(); },
                        .self = [this] { return *self_.load(); },
                        .record =
                            [this](const AuditRecord& record) {
@@ -239,52 +177,45 @@ Attempt Server::introduce() {
   self_ = std::make_shared<const std::string>(*name);
   log(LogLevel::kInfo, "known to the API server", {{"user", *name}});
   if (config_.role.signer && !config_.policy->may_issue(*name, *name)) {
-    hopeless({"the policy's issuers do not name " + *name +
-              ": somebody else signs for these signers; guard them with --role webhook"});
+    hopeless({others_issue(*name)});
     return Attempt::kHopeless;
   }
   return Attempt::kDone;
 }
 
 Attempt Server::check_access() {
-  const KubeResult<std::vector<std::string>> missing = missing_permissions(*api_, *config_.policy);
+  const KubeResult<std::vector<std::string>> missing =
+      missing_permissions(*api_, *self_.load(), signer_names_of(*config_.policy));
   if (!missing) {
     return failed("asking the API server what we may do", missing.error());
   }
-  for (const std::string& permission : *missing) {
-    log(LogLevel::kError, *self_.load() + " " + permission + "; a ClusterRole must grant it");
-  }
-  return missing->empty() ? Attempt::kDone : Attempt::kHopeless;
+  return missing->empty() || hopeless(*missing) ? Attempt::kDone : Attempt::kHopeless;
 }
 
-Attempt Server::load_secrets() {
-  std::map<std::string, std::string> secret_names;
-  for (const std::string& signer : config_.policy->signers()) {
-    secret_names.emplace(signer, config_.policy->secret_name(signer));
-  }
-  auto authorities = CaStore::load_from_secrets(*api_, config_.ca_namespace, secret_names, now_seconds());
-  if (authorities) {
-    authorities_ = std::make_shared<const CaStore>(*std::move(authorities));
-    issuers_ = authorities_->trust();
+Attempt Server::load_authorities() {
+  auto loaded = with_authorities(config_.policy, source_, *api_, now_seconds());
+  if (loaded) {
+    current_.store(*std::move(loaded));
     readiness_.set("ca", "");
     return Attempt::kDone;
   }
-  hopeless(authorities.error().problems);
-  return authorities.error().transient ? Attempt::kRetry : Attempt::kHopeless;
+  hopeless(loaded.error().problems);
+  return loaded.error().transient ? Attempt::kRetry : Attempt::kHopeless;
 }
 
 void Server::start_signer() {
   CsrWatcherOptions watch;
-  for (const std::string& signer : config_.policy->signers()) {
-    watch.signers.insert(config_.policy->signer_name(signer));
-  }
+  watch.signers = signer_names_of(*config_.policy);
   watch.pacing.random = random_fraction;
   signer_ = std::make_unique<Signer>(SignerConfig{
       .api = *api_,
       .audit = *counted_issuance_log_,
-      .policy = [this] { return config_.policy; },
+      .basis =
+          [this] {
+            const auto now = current_.load();
+            return SigningBasis{now->policy, now->authorities};
+          },
       .namespaces = namespaces_,
-      .authorities = [this] { return authorities_; },
       .now = now_seconds,
       .self = *self_.load(),
       .watch = std::move(watch),
@@ -302,8 +233,26 @@ void Server::start_signer() {
   log(LogLevel::kInfo, "signing", {{"policy", config_.policy->digest()}});
 }
 
+tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr<const Policy>& policy,
+                                                           const std::stop_token& stop) {
+  const std::shared_ptr<const PolicyInForce> before = current_.load();
+  auto next = successor_of(
+      *before, policy, {.source = source_, .api = *api_, .self = *self_.load(), .now = now_seconds(), .stop = stop});
+  if (!next) {
+    return tl::unexpected(std::move(next.error()));
+  }
+  metrics_.add_names_of(*policy);
+  current_.store(*std::move(next));
+  // Not earlier: what is seen of a signer must be judged by a policy that has it.
+  if (signer_ != nullptr && signer_names_of(*before->policy) != signer_names_of(*policy)) {
+    signer_->follow(signer_names_of(*policy));
+  }
+  return {};
+}
+
 void Server::stop() {
   log(LogLevel::kInfo, "stopping");
+  reload_.request_stop();
   if (front_ != nullptr) {
     front_->drain(kDrainPatience);
   }
@@ -316,7 +265,10 @@ void Server::stop() {
 }
 
 std::vector<ReadinessCheck> Server::readiness() const {
-  std::vector<ReadinessCheck> checks = readiness_.checks();
+  // A policy that cannot be used has ended the process before anything was served; later the last good one stays.
+  const char* const note = reload_.state().last_taken ? "" : "the file is not the policy in force; the log says why";
+  std::vector<ReadinessCheck> checks = {{.name = "policy", .problem = "", .note = note}};
+  std::ranges::move(readiness_.checks(), std::back_inserter(checks));
   if (config_.role.signer) {
     const bool synced = is_signing_ && signer_->synced();
     checks.push_back({"requests", synced ? "" : "the list of CertificateSigningRequests is not complete yet"});
@@ -326,6 +278,7 @@ std::vector<ReadinessCheck> Server::readiness() const {
 
 MetricReadings Server::readings() const {
   MetricReadings readings;
+  readings.policy = reload_.state();
   if (is_signing_) {
     readings.signing = MetricReadings::Signing{.queue = signer_->depth(),
                                                .watch_age = CsrWatcher::Clock::now() - signer_->last_activity(),
@@ -337,7 +290,7 @@ MetricReadings Server::readings() const {
   if (review_log_ != nullptr) {
     readings.reviews_dropped = review_log_->dropped();
   }
-  if (const std::shared_ptr<const TrustStore> issuers = issuers_.load()) {
+  if (const std::shared_ptr<const TrustStore> issuers = current_.load()->issuers) {
     for (const auto& [signer, chain] : issuers->chains()) {
       readings.ca_not_after.emplace(signer, chain.not_after());
     }
@@ -352,7 +305,7 @@ int Server::run() {
     return kExitUsage;
   }
   api_ = *std::move(client);
-  if (!open_logs() || (!config_.ca_dir.empty() && !load_directory()) ||
+  if (!open_logs() || (!config_.ca_dir.empty() && load_authorities() != Attempt::kDone) ||
       (!config_.tls.key_pem.empty() && !start_front()) || (!config_.metrics_listen.empty() && !start_metrics())) {
     return kExitUsage;
   }
@@ -361,7 +314,7 @@ int Server::run() {
     steps.push_back(&Server::check_access);
   }
   if (!config_.ca_namespace.empty()) {
-    steps.push_back(&Server::load_secrets);
+    steps.push_back(&Server::load_authorities);
   }
   Backoff backoff(kFirstWait, kLongestWait, random_fraction);
   for (auto step = steps.begin(); step != steps.end();) {
@@ -373,7 +326,7 @@ int Server::run() {
       case Attempt::kHopeless:
         return kExitUsage;
       case Attempt::kRetry:
-        if (signals_.wait_for(backoff.next())) {
+        if (signals_.is_ended_within(backoff.next())) {
           stop();
           return kExitYes;
         }
@@ -383,13 +336,16 @@ int Server::run() {
   if (config_.role.signer) {
     start_signer();
   }
-  signals_.wait();
+  reload_.start([this](const auto& policy, const auto& stop) { return bring_into_force(policy, stop); });
+  while (signals_.wait() == ProcessSignals::Signal::kReload) {
+    reload_.read_now();
+  }
   stop();
   return kExitYes;
 }
 
 }  // namespace
 
-int run_server(ServerConfig config) { return Server(std::move(config)).run(); }
+int run_server(ServerConfig config) { return Server(std::move(config), std::chrono::system_clock::now()).run(); }
 
 }  // namespace signet

@@ -16,7 +16,8 @@ struct ServerRole {
 
 struct ServerConfig {
   ServerRole role;
-  std::shared_ptr<const Policy> policy;
+  std::string policy_file;
+  std::shared_ptr<const Policy> policy;  ///< what the file held
   ClusterAccess access;
   std::string listen;          ///< "ADDRESS:PORT"
   TlsIdentity tls;             ///< empty: nothing is served; only without the webhook's role
@@ -29,7 +30,8 @@ struct ServerConfig {
 
 /// Serves until SIGTERM or SIGINT and then drains: exit code 0. What cannot work as configured (a file, a CA, a
 /// permission) ends it with exit code 2 after every problem was told; an API server that cannot be reached is waited
-/// for.
+/// for. From when everything is there, another policy in the file comes into force, if it can; SIGHUP has it read at
+/// once.
 [[nodiscard]] int run_server(ServerConfig config);
 
 }  // namespace signet

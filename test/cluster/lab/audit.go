@@ -18,15 +18,20 @@ type AuditRecord struct {
 	Time     string `json:"time"`
 	Seq      int64  `json:"seq"`
 	Event    string `json:"event"`
+	Count    int    `json:"count"` // of a review log's line that tells of more than one
 	Decision string `json:"decision"`
 	Reason   string `json:"reason"`
 	CSR      struct {
 		Name string `json:"name"`
 		UID  string `json:"uid"`
 	} `json:"csr"`
-	Requester   string `json:"requester"`
-	Identity    string `json:"identity"`
-	Tenant      string `json:"tenant"`
+	Requester string `json:"requester"`
+	Identity  string `json:"identity"`
+	Tenant    string `json:"tenant"`
+	Policy    string `json:"policy"` // digest
+	Signer    struct {
+		Requested string `json:"requested"`
+	} `json:"signer"`
 	Certificate struct {
 		Serial    string `json:"serial"`
 		NotBefore string `json:"notBefore"`

@@ -108,6 +108,9 @@ func (p *Process) Stop(timeout time.Duration) error {
 	}
 }
 
+// Hangup sends SIGHUP.
+func (p *Process) Hangup() error { return p.cmd.Process.Signal(syscall.SIGHUP) }
+
 // Kill ends the process at once and waits until it is gone.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()

@@ -51,7 +51,8 @@ TEST_CASE("reviews that differ in what decides them are told apart") {
   coalescer.offer(review("a"), kNow);
   for (const auto field :
        {&AuditRecord::decision, &AuditRecord::reason, &AuditRecord::requester, &AuditRecord::identity,
-        &AuditRecord::tenant, &AuditRecord::signer_requested, &AuditRecord::operation, &AuditRecord::key_type}) {
+        &AuditRecord::tenant, &AuditRecord::signer_requested, &AuditRecord::operation, &AuditRecord::key_type,
+        &AuditRecord::object, &AuditRecord::policy}) {
     AuditRecord other = review("a");
     other.*field = "other";
     coalescer.offer(other, kNow);
@@ -72,7 +73,7 @@ TEST_CASE("reviews that differ in what decides them are told apart") {
     with_request.request = recorded_request(request);
     coalescer.offer(with_request, kNow);
   }
-  CHECK(coalescer.take(kNow, false).size() == 13);
+  CHECK(coalescer.take(kNow, false).size() == 15);
 }
 
 TEST_CASE("lines beyond the rate are dropped, counted and the count is told") {

@@ -188,6 +188,8 @@ KubeResult<void> FakeKubeApi::create_tls_secret(const std::string& name_space, c
 
 KubeResult<std::string> FakeKubeApi::who_am_i() { return "signet"; }
 
-KubeResult<bool> FakeKubeApi::may_i(const AccessQuestion& /*question*/) { return true; }
+KubeResult<bool> FakeKubeApi::may_i(const AccessQuestion& question) {
+  return answer_may_i ? answer_may_i(question) : true;
+}
 
 }  // namespace signet::test

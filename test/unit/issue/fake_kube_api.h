@@ -37,6 +37,8 @@ class FakeKubeApi final : public KubeApi {
   std::map<std::string, KubeResult<Pod>> pods;
   /// Called before a Secret is created: an error is the answer.
   std::function<std::optional<KubeError>(const std::string& name, DryRun dry_run)> refuse_secret;
+  /// Answers may_i; yes to everything where it is empty.
+  std::function<KubeResult<bool>(const AccessQuestion&)> answer_may_i;
   /// How often a status was patched.
   [[nodiscard]] int patch_count() const;
 

@@ -72,18 +72,7 @@ class Journal {
   std::vector<std::string> entries_;
 };
 
-/// A door that stays shut until the test opens it.
-class Door {
- public:
-  void open() { opened_.set_value(); }
-  void pass() { future_.wait(); }
-
- private:
-  std::promise<void> opened_;
-  std::shared_future<void> future_ = opened_.get_future().share();
-};
-
-/// A MemoryLog for many threads.
+/// For many threads.
 class LockedLog final : public AuditLog {
  public:
   tl::expected<void, std::string> append(const AuditRecord& record) override {
@@ -102,6 +91,23 @@ class LockedLog final : public AuditLog {
  private:
   std::mutex mutex_;
   MemoryLog log_;
+};
+
+SignerNames names_of(const Policy& policy) {
+  SignerNames names;
+  for (const std::string& signer : policy.signers()) names.insert(policy.signer_name(signer));
+  return names;
+}
+
+/// A door that stays shut until the test opens it.
+class Door {
+ public:
+  void open() { opened_.set_value(); }
+  void pass() { future_.wait(); }
+
+ private:
+  std::promise<void> opened_;
+  std::shared_future<void> future_ = opened_.get_future().share();
 };
 
 }  // namespace
@@ -523,20 +529,19 @@ TEST_CASE("a signer finds what waits in the list and brings all of it to its end
     api.put(csr);
   }
   LockedLog log;
-
   const auto policy = std::make_shared<const Policy>(fixture_policy());
   const auto authorities = std::make_shared<const CaStore>(fixture_authorities());
   Journal ended;
-  SignerNames signers;
-  for (const std::string& signer : policy->signers()) signers.insert(policy->signer_name(signer));
   const KnownNamespaces namespaces;
   Signer signer({.api = api,
                  .audit = log,
-                 .policy = [&] { return policy; },
+                 .basis =
+                     [&] {
+                       return SigningBasis{policy, authorities};
+                     },
                  .namespaces = namespaces,
-                 .authorities = [&] { return authorities; },
                  .now = [] { return kNow; },
-                 .watch = {.signers = signers, .pacing = {.random = [] { return 0.5; }}},
+                 .watch = {.signers = names_of(*policy), .pacing = {.random = [] { return 0.5; }}},
                  .queue = options(4),
                  .on_problem = [](const std::string&) {},
                  .on_result =
@@ -571,16 +576,16 @@ TEST_CASE("a signer holds a tenant to its quota, says so once, and has nobody el
   LockedLog log;
   Journal ended;
   Journal told;
-  SignerNames signers;
-  for (const std::string& signer : policy->signers()) signers.insert(policy->signer_name(signer));
   const KnownNamespaces namespaces;
   Signer signer({.api = api,
                  .audit = log,
-                 .policy = [&] { return policy; },
+                 .basis =
+                     [&] {
+                       return SigningBasis{policy, authorities};
+                     },
                  .namespaces = namespaces,
-                 .authorities = [&] { return authorities; },
                  .now = [] { return kNow; },
-                 .watch = {.signers = signers, .pacing = {.random = [] { return 0.5; }}},
+                 .watch = {.signers = names_of(*policy), .pacing = {.random = [] { return 0.5; }}},
                  .queue = options(2),
                  .on_problem = [&](const std::string& message) { told.write(message); },
                  .on_result =
@@ -596,4 +601,47 @@ TEST_CASE("a signer holds a tenant to its quota, says so once, and has nobody el
   CHECK(ended.size() == kRequests + 1);
   CHECK(signer.depth().waiting == kRequests - 1);
   CHECK(log.size() == 2 * (kRequests + 1));
+}
+
+TEST_CASE("a signer that follows others signs what was approved for them before, and goes on with its own") {
+  FakeKubeApi api;
+  const auto wanted = fixture_request("workload-ecdsa");
+  api.put(wanted);
+  const auto all = std::make_shared<const Policy>(fixture_policy());
+  PolicyModel model = all->model();
+  std::erase_if(model.tenants, [&](const auto& tenant) {
+    return all->signer_name(tenant.signers.front()) == wanted.spec.signer_name;
+  });
+  const auto without = std::make_shared<const Policy>(std::move(model), "without the signer");
+  const auto authorities = std::make_shared<const CaStore>(fixture_authorities());
+  LockedLog log;
+  Journal ended;
+  std::atomic<bool> knows_all = false;
+  const KnownNamespaces namespaces;
+  Signer signer(
+      {.api = api,
+       .audit = log,
+       .basis =
+           [&] {
+             return SigningBasis{knows_all ? all : without, authorities};
+           },
+       .namespaces = namespaces,
+       .now = [] { return kNow; },
+       .watch = {.signers = names_of(*without), .pacing = {.random = [] { return 0.5; }}},
+       .queue = options(4),
+       .on_problem = [](const std::string&) {},
+       .on_result = [&](const CertificateSigningRequest& csr, const ReconcileResult&, auto) { ended.write(csr); }});
+  knows_all = true;
+  signer.follow(names_of(*all));
+  CHECK(ended.wait_for(1) == std::vector<std::string>{wanted.name + "@10"});
+  CHECK_FALSE(api.stored(wanted.name)->status.certificate.empty());
+
+  signer.stop();
+  CHECK(signer.synced());
+  auto late = wanted;
+  late.name += "-late";
+  api.put(late);
+  signer.follow(names_of(*all));
+  CHECK(api.stored(late.name)->status.certificate.empty());
+  CHECK(ended.size() == 1);
 }

@@ -178,6 +178,28 @@ TEST_CASE("looks at requests that wait for their tenant's quota count by tenant"
   CHECK(has(after, R"(signet_certificates_total{result="failed",signer="foo"} 0)"));
 }
 
+TEST_CASE("the signers of a policy that is taken later count by their own names, and those before go on") {
+  Metrics metrics(policy(), kStart);
+  const std::string foo = policy().signer_name("foo");
+  const std::string baz = policy().signer_name("baz");
+  metrics.count_issuance_record(issuance(AuditRecord::Event::kPublished, foo), true);
+  metrics.count_issuance_record(issuance(AuditRecord::Event::kPublished, baz), true);
+  PolicyModel model = policy().model();
+  model.tenants = {model.tenants[1]};
+  model.tenants[0].name = "baz";
+  model.tenants[0].signers = {"baz"};
+  metrics.add_names_of(Policy(std::move(model), "another"));
+  metrics.count_issuance_record(issuance(AuditRecord::Event::kPublished, foo), true);
+  metrics.count_issuance_record(issuance(AuditRecord::Event::kPublished, baz), true);
+  metrics.count_reconcile(baz, ended(Outcome::kFailed), std::chrono::milliseconds(30));
+  const auto after = samples(metrics);
+  CHECK(has(after, R"(signet_certificates_total{result="published",signer="foo"} 2)"));
+  CHECK(has(after, R"(signet_certificates_total{result="published",signer="other"} 1)"));
+  CHECK(has(after, R"(signet_certificates_total{result="published",signer="baz"} 1)"));
+  CHECK(has(after, R"(signet_certificates_total{result="failed",signer="baz"} 1)"));
+  CHECK(has(after, R"(signet_throttled_total{tenant="baz"} 0)"));
+}
+
 TEST_CASE("the issuance log's records count as written or failed") {
   Metrics metrics(policy(), kStart);
   FailingLog failing;
@@ -194,7 +216,12 @@ TEST_CASE("readings are told, and what is absent is left out") {
   const Metrics metrics(policy(), kStart);
   const auto bare = samples(metrics);
   const auto full =
-      samples(metrics, {.signing = MetricReadings::Signing{.queue = {.waiting = 3, .working = 2},
+      samples(metrics, {.policy = MetricReadings::PolicyState{.digest = "d1",
+                                                              .loaded = kStart + std::chrono::milliseconds(1500),
+                                                              .taken = 12,
+                                                              .not_taken = 13,
+                                                              .last_taken = false},
+                        .signing = MetricReadings::Signing{.queue = {.waiting = 3, .working = 2},
                                                            .watch_age = std::chrono::milliseconds(1500),
                                                            .unsettled = 1},
                         .connections = FrontCounts{.handshaking = 1,
@@ -209,6 +236,11 @@ TEST_CASE("readings are told, and what is absent is left out") {
                         .reviews_dropped = 11,
                         .ca_not_after = {{"foo", std::chrono::sys_seconds(std::chrono::seconds(1900000000))}}});
   const std::vector<std::string> expected = {
+      R"(signet_policy_info{digest="d1"} 1)",
+      R"(signet_policy_loaded_timestamp_seconds 1800000001.5)",
+      R"(signet_policy_reloads_total{result="success"} 12)",
+      R"(signet_policy_reloads_total{result="failure"} 13)",
+      R"(signet_policy_last_reload_successful 0)",
       R"(signet_queue_depth{state="waiting"} 3)",
       R"(signet_queue_depth{state="working"} 2)",
       R"(signet_watch_age_seconds 1.5)",
