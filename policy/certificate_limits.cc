@@ -88,7 +88,7 @@ std::string LimitsInForce::min_duration_rule() const {
   const auto decides = [this](std::chrono::seconds duration) { return duration == min_duration(); };
   const bool of_tenant = decides(tenant_->certificate.min_duration);
   const bool of_signer = !of_tenant && signers() != nullptr && decides(signers()->min_duration);
-  return of_tenant || of_signer ? rule("minDuration", of_tenant, of_signer) : "the least that Kubernetes takes";
+  return rule("minDuration", of_tenant, of_signer);
 }
 
 std::string LimitsInForce::max_duration_rule() const {
@@ -146,8 +146,10 @@ CheckedLifetime check_lifetime(const SigningRequest& request, const LimitsInForc
       checked.findings.push_back(
           {Reason::kDurationTooLong, text + allowed + to_string(most) + ", " + limits.max_duration_rule() + ")"});
     } else if (asked < least) {
+      const std::string rule = limits.min_duration_rule();
       checked.findings.push_back(
-          {Reason::kDurationTooShort, text + allowed + to_string(least) + ", " + limits.min_duration_rule() + ")"});
+          {Reason::kDurationTooShort,
+           text + allowed + to_string(least) + ", " + (rule.empty() ? "the least that Kubernetes takes" : rule) + ")"});
     }
   };
   const bool of_certmanager = request.kind == SigningRequest::Kind::kCertificateRequest;

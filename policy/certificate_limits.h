@@ -31,7 +31,8 @@ class LimitsInForce {
   /// Whether a lifetime out of bounds is set to the nearest that is allowed as the request is created.
   [[nodiscard]] bool clamps() const;
 
-  // The fields that say so: "tenants[foo].certificate.keys", with the signer's where that says something too.
+  // The fields that say so: "tenants[foo].certificate.keys", with the signer's where that says something too; of the
+  // shortest lifetime none where it is Kubernetes' own.
   [[nodiscard]] std::string keys_rule() const;
   [[nodiscard]] std::string usages_rule() const;
   [[nodiscard]] std::string min_duration_rule() const;

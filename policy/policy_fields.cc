@@ -27,18 +27,18 @@ std::string_view kind_of(const YamlNode& node) {
 }
 
 std::string unknown_key_hint(std::string_view written, std::span<const PolicyKey> known) {
+  std::vector<std::string_view> names;
+  std::ranges::transform(known, std::back_inserter(names), &PolicyKey::name);
+  if (std::string near = near_name_hint(written, names); !near.empty()) {
+    return near;
+  }
   std::vector<std::string_view> homes;
   for (const PolicyMap& map : kPolicyMaps) {
     if (std::ranges::find(map.keys, written, &PolicyKey::name) != map.keys.end()) {
       homes.push_back(map.path.empty() ? "the top" : map.path);
     }
   }
-  if (!homes.empty()) {
-    return in_quotes(written) + " is a key of " + joined(homes);
-  }
-  std::vector<std::string_view> names;
-  std::ranges::transform(known, std::back_inserter(names), &PolicyKey::name);
-  return near_name_hint(written, names);
+  return homes.empty() ? "" : in_quotes(written) + " is a key of " + joined(homes);
 }
 
 }  // namespace

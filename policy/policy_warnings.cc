@@ -151,7 +151,7 @@ class PolicyWarnings {
     for (std::size_t i = 0; i < groups.size(); ++i) {
       if (std::ranges::find(kWideGroups, groups[i]) != kWideGroups.end()) {
         fields_.problem(PolicyRule::kGroupTooWide, at.item(i),
-                        in_quotes(groups[i]) + " has every pod of the cluster in it, or everybody");
+                        in_quotes(groups[i]) + " is a group that every pod of the cluster is in, or everybody");
       }
     }
   }
@@ -184,7 +184,7 @@ class PolicyWarnings {
     }
     if (!relaxed.empty()) {
       fields_.problem(PolicyRule::kNotEnforced, at,
-                      "of " + whose + " passes what fails with " + joined(relaxed) + ": tenants are not kept apart");
+                      "what fails with " + joined(relaxed) + " passes for " + whose + ": tenants are not kept apart");
     }
   }
 

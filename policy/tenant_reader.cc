@@ -17,7 +17,10 @@ namespace {
 // Kubernetes bounds a signerName by its domain and path; the path is RFC 1123 labels joined by dots.
 constexpr std::size_t kMaxSignerBytes = 253;
 
-bool is_dns_pattern(std::string_view name) { return is_dns_subdomain(name.starts_with("*.") ? name.substr(2) : name); }
+// The star counts as the letter that stands for it at least.
+bool is_dns_pattern(std::string_view name) {
+  return is_dns_subdomain(name.starts_with("*.") ? "x" + std::string(name.substr(1)) : std::string(name));
+}
 
 bool is_namespace_pattern(std::string_view name) { return NamePattern::parse(name).has_value(); }
 

@@ -107,15 +107,17 @@ TEST_CASE("What is granted is explained with the rule of each check") {
         "basicConstraints CA=false ()\n"
         "authority passed: no certificate authority; certificates of workloads and services ()\n"
         "names passed: \"spiffe://cluster.local/ns/apple-ns/sa/app\"; exactly one SPIFFE URI and no other name, or DNS "
-        "names only ()\n"
+        "names and IP addresses only ()\n"
         "identity passed: \"spiffe://cluster.local/ns/apple-ns/sa/app\"; spiffe://<trust domain>/ns/<namespace>/sa/"
         "<service account>; trust domains are cluster.local (trustDomains)\n"
         "tenant passed: namespace \"apple-ns\"; \"apple-ns\" (tenants[apple].namespaces)\n"
+        "suspension passed: tenant \"apple\"; tenants that are not suspended (tenants[apple].suspended)\n"
         "signer passed: \"apple-ca\"; \"apple-ca\" (tenants[apple].signers)\n"
         "key passed: ECDSA-P256; ECDSA-P256 (tenants[apple].certificate.keys)\n"
         "usages passed: server auth, client auth; server auth, client auth; each once, at least one "
         "(tenants[apple].certificate.usages)\n"
-        "lifetime passed: 86400 s; 10m to 24h (tenants[apple].certificate.maxDuration)\n");
+        "longest passed: 86400 s; 24h at most (tenants[apple].certificate.maxDuration)\n"
+        "shortest passed: 86400 s; 10m at least ()\n");
 }
 
 TEST_CASE("Checks that were not reached or do not apply are told apart from those that passed") {
@@ -134,11 +136,11 @@ TEST_CASE("Checks that were not reached or do not apply are told apart from thos
        },
        "", "identity tenant"},
       {"a namespace of nobody", [](auto& s) { s.identity = "spiffe://cluster.local/ns/nowhere/sa/app"; }, "tenant",
-       "signer key usages lifetime"},
+       "suspension signer key usages longest shortest"},
       {"no SPIFFE ID", [](auto& s) { s.identity = "https://apple"; }, "requester identity",
-       "tenant signer key usages lifetime"},
+       "tenant suspension signer key usages longest shortest"},
       {"an identity and a DNS name", [](auto& s) { s.dns_names = {"apple.svc"}; }, "requester names",
-       "identity tenant signer key usages lifetime"},
+       "identity tenant suspension signer key usages longest shortest"},
       {"a key that no policy can allow", [](auto& s) { s.key = "RSA-1024"; }, "key", "request"},
       {"a service from nobody's signer",
        [](auto& s) {
@@ -147,7 +149,7 @@ TEST_CASE("Checks that were not reached or do not apply are told apart from thos
          s.requester = "apple-bot";
          s.signer = "nobodys";
        },
-       "requester signer", "names identity tenant key usages lifetime"},
+       "requester signer", "names identity tenant suspension key usages longest shortest"},
   };
   const Policy policy = make_policy();
   for (const Case& c : cases) {

@@ -116,7 +116,8 @@ TEST_CASE("Every problem of a policy is told with its place, in their order") {
        "p.yaml:7:16: spec.requesters[0]: \"a b\" is not a user name such as "
        "system:serviceaccount:<namespace>:<name>, or self\n"
        "p.yaml:8:3: spec: unknown key \"tenats\"; known are trustDomains, signerDomain, defaultSigner, rootNamespace, "
-       "routedSigner, otherSigners, certificateRequests, requesters, issuers, signers, certificate, tenants\n"
+       "routedSigner, otherSigners, certificateRequests, requesters, requesterGroups, namespaceAdmins, issuers, "
+       "lockedVariables, signers, certificate, modes, tenants\n"
        "p.yaml:9:17: spec.otherSigners: \"maybe\" is not deny or pass\n"
        "p.yaml:10:24: spec.certificateRequests: \"sometimes\" is not deny or evaluate\n"
        "p.yaml:11:12: spec.tenants: must not be empty\n"},

@@ -81,7 +81,7 @@ TEST_CASE("What a case cannot mean is told with its place") {
       {"- 1\n", "t.yaml:5:3: cases[0]: must be a map\n"},
       {"- {name: c, identity: i, expect: granted}\n", "t.yaml:5:3: cases[0]: key \"signer\" is missing\n"},
       {"- {name: c, signer: s, expect: granted}\n",
-       "t.yaml:5:3: cases[0]: one of the keys \"identity\", \"dnsNames\" and \"file\" is missing\n"},
+       "t.yaml:5:3: cases[0]: one of the keys \"identity\", \"dnsNames\", \"ipAddresses\" and \"file\" is missing\n"},
       {"- {name: c, identity: i, signer: s, expect: denied}\n",
        "t.yaml:5:45: cases[0].expect: must be granted, not-ours, or a list of the reason codes of a denial, "
        "[SignerNotAllowed]\n"},
@@ -103,7 +103,8 @@ TEST_CASE("What a case cannot mean is told with its place") {
       {"- {name: c, file: f, requester: self, expect: granted}\n",
        "t.yaml:5:33: cases[0].requester: self is the account that an identity names; of a file, write the user name\n"},
       {"- {name: c, file: f, expect: granted, grantedSigner: s}\n",
-       "t.yaml:5:39: cases[0]: unknown key \"grantedSigner\"; known are name, file, requester, groups, expect\n"},
+       "t.yaml:5:39: cases[0]: unknown key \"grantedSigner\"; known are name, file, namespaceLabels, requester, "
+       "groups, expect, wouldDeny\n"},
   }));
   CAPTURE(fields);
   const std::string yaml =

@@ -123,7 +123,8 @@ TEST_CASE("Where the policy says so, a CertificateRequest is judged as a Certifi
        "DurationTooLong: spec.duration asks for 86401 s" + too_long},
       {"for less than the least",
        {.spec = spec(workload, kFoo, R"(,"duration":"0s")")},
-       "DurationTooLong: spec.duration asks for 0 s" + too_long},
+       "DurationTooShort: spec.duration asks for 0 s; allowed are 600 s to 86400 s (10m, the least that Kubernetes "
+       "takes)"},
       {"for as long as cert-manager likes",
        {.spec = spec(workload, kFoo)},
        "DurationTooLong: spec.duration is absent, for which the signer gives 7776000 s" + too_long},
