@@ -27,6 +27,10 @@ void tell_findings(const std::vector<Finding>& findings, AuditRecord& record) {
 }
 
 std::string object_of(const AdmissionRequest& request) {
+  // The API server says of a Namespace that it is in itself.
+  if (request.kind == "Namespace") {
+    return request.kind + " " + request.name;
+  }
   return request.kind + " " + request.name_space + "/" + request.name;
 }
 

@@ -74,7 +74,7 @@ class Metrics {
   [[nodiscard]] const Certificates& certificates_of(std::string_view signer_name) const;
 
   prometheus::Registry registry_;
-  std::array<Reviews, 5> reviews_;                                 ///< the last is "other"
+  std::array<Reviews, 6> reviews_;                                 ///< the last is "other"
   std::map<std::string, Certificates, std::less<>> certificates_;  ///< by full signerName
   Certificates other_certificates_;
   prometheus::Histogram* issuance_duration_ = nullptr;
