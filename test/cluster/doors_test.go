@@ -3,8 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -200,26 +198,13 @@ func TestPodsWithoutSignerNeverReachSignet(t *testing.T) {
 }
 
 func TestTenThousandTenantsFitIntoTheWebhooks(t *testing.T) {
-	text, err := os.ReadFile(stage.signet.Policy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	many := strings.Builder{}
-	many.Write(text)
-	for i := range 10_000 {
-		fmt.Fprintf(&many, "  - {name: tenant-%[1]d, namespaces: [tenant-%[1]d-workloads], signers: [tenant-%[1]d]}\n", i)
-	}
-	large := *stage.signet
-	large.Policy = filepath.Join(t.TempDir(), "policy.yaml")
-	if err := os.WriteFile(large.Policy, []byte(many.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	withPolicy(t, manyTenants())
 	t.Cleanup(func() {
-		if err := large.Unregister(context.Background()); err != nil {
+		if err := stage.signet.Unregister(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := large.Register(patient(t)); err != nil {
+	if err := stage.signet.Register(patient(t)); err != nil {
 		t.Fatal(err)
 	}
 }

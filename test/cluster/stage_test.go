@@ -244,7 +244,8 @@ func expectRefused(t *testing.T, err error, reason string) {
 	}
 }
 
-// policyBeside is the stage's policy with more fields of spec, in a file; those that begin with "- " are requesters.
+// policyBeside is the stage's policy with more fields of spec, in a file; those that begin with "- {" are tenants, with "- "
+// requesters.
 func policyBeside(t *testing.T, fields ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(stage.signet.Policy)
@@ -253,7 +254,9 @@ func policyBeside(t *testing.T, fields ...string) string {
 	}
 	file := filepath.Join(t.TempDir(), "policy.yaml")
 	for _, field := range fields {
-		if strings.HasPrefix(field, "- ") {
+		if strings.HasPrefix(field, "- {") {
+			text = bytes.Replace(text, []byte("\n  tenants:\n"), []byte("\n  tenants:\n  "+field+"\n"), 1)
+		} else if strings.HasPrefix(field, "- ") {
 			text = bytes.Replace(text, []byte("\n  - self"), []byte("\n  "+field+"\n  - self"), 1)
 		} else {
 			text = append(text, "  "+field+"\n"...)
