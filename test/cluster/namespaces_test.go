@@ -39,7 +39,7 @@ func TestOnlyAdminsMakeANamespaceATenants(t *testing.T) {
 		refused bool // to everybody but the admins
 	}{
 		{"a tenant's name", creates("team", map[string]string{"a": "b"}), false},
-		{"a name that begins as a tenant's", creates("team-1", nil), true},
+		{"a name that begins as a tenant's", creates("team-new", nil), true},
 		{"a name that ends as a tenant's", creates("my-team", nil), true},
 		{"a name to be generated that begins as a tenant's", creates("team-", nil), true},
 		{"another name", creates("elsewhere-2", nil), false},

@@ -56,7 +56,8 @@ func setStage(dir string) (err error) {
 	if stage.plane, err = lab.StartControlPlane(dir); err != nil {
 		return err
 	}
-	if stage.signetUser, err = stage.plane.CreateAccount(ctx, "signet", "signet", lab.SignetRules(allSigners...)); err != nil {
+	if stage.signetUser, err = stage.plane.CreateAccount(ctx, "signet", "signet",
+		append(lab.SignetRules(allSigners...), lab.LabelRules()...)); err != nil {
 		return err
 	}
 	if stage.istiodUser, err = stage.plane.CreateAccount(ctx, "istio-system", "istiod", lab.IstiodRules(domain)); err != nil {

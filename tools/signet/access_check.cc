@@ -1,5 +1,7 @@
 #include "tools/signet/access_check.h"
 
+#include <utility>
+
 namespace signet {
 namespace {
 
@@ -8,34 +10,72 @@ std::string sentence(const AccessQuestion& question) {
   if (!question.subresource.empty()) {
     text += "/" + question.subresource;
   }
-  text += " of " + question.group;
+  text += " of " + (question.group.empty() ? "the core API" : question.group);
   if (!question.name.empty()) {
     text += " named " + question.name;
   }
   return text;
 }
 
+constexpr const char* kCertificatesGroup = "certificates.k8s.io";
+
 AccessQuestion on_requests(std::string verb, std::string subresource = {}) {
   return {.verb = std::move(verb),
-          .group = "certificates.k8s.io",
+          .group = kCertificatesGroup,
           .resource = "certificatesigningrequests",
           .subresource = std::move(subresource),
           .name = {},
           .name_space = {}};
 }
 
-}  // namespace
+AccessQuestion on_signer(std::string verb, std::string signer_name) {
+  return {.verb = std::move(verb),
+          .group = kCertificatesGroup,
+          .resource = "signers",
+          .subresource = {},
+          .name = std::move(signer_name),
+          .name_space = {}};
+}
 
-KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const Policy& policy) {
+AccessQuestion on_core(std::string verb, std::string resource) {
+  return {.verb = std::move(verb),
+          .group = {},
+          .resource = std::move(resource),
+          .subresource = {},
+          .name = {},
+          .name_space = {}};
+}
+
+std::vector<AccessQuestion> needed_by_a_signer(const Policy& policy) {
   std::vector<AccessQuestion> questions = {on_requests("get"), on_requests("list"), on_requests("watch"),
                                            on_requests("patch", "status")};
   for (const std::string& signer : policy.signers()) {
-    questions.push_back({.verb = "sign",
-                         .group = "certificates.k8s.io",
-                         .resource = "signers",
-                         .subresource = {},
-                         .name = policy.signer_name(signer),
-                         .name_space = {}});
+    questions.push_back(on_signer("sign", policy.signer_name(signer)));
+  }
+  bool approves = false;
+  for (const PolicyModel::Signer& signer : policy.model().signers) {
+    if (signer.approval == PolicyModel::Approval::kAutomatic) {
+      questions.push_back(on_signer("approve", policy.signer_name(signer.name)));
+      approves = true;
+    }
+  }
+  if (approves) {
+    questions.push_back(on_requests("patch", "approval"));
+    questions.push_back(on_core("get", "pods"));  // what is approved is for a pod that is there
+  }
+  return questions;
+}
+
+}  // namespace
+
+KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const Policy& policy, const ServerRole& role) {
+  std::vector<AccessQuestion> questions;
+  if (role.signer) {
+    questions = needed_by_a_signer(policy);
+  }
+  if (policy.tenancy().asks_labels()) {
+    questions.push_back(on_core("list", "namespaces"));
+    questions.push_back(on_core("watch", "namespaces"));
   }
   std::vector<std::string> missing;
   for (const AccessQuestion& question : questions) {

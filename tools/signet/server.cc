@@ -247,7 +247,7 @@ Attempt Server::introduce() {
 }
 
 Attempt Server::check_access() {
-  const KubeResult<std::vector<std::string>> missing = missing_permissions(*api_, *config_.policy);
+  const KubeResult<std::vector<std::string>> missing = missing_permissions(*api_, *config_.policy, config_.role);
   if (!missing) {
     return failed("asking the API server what we may do", missing.error());
   }
@@ -356,10 +356,7 @@ int Server::run() {
       (!config_.tls.key_pem.empty() && !start_front()) || (!config_.metrics_listen.empty() && !start_metrics())) {
     return kExitUsage;
   }
-  std::vector<Attempt (Server::*)()> steps = {&Server::introduce};
-  if (config_.role.signer) {
-    steps.push_back(&Server::check_access);
-  }
+  std::vector<Attempt (Server::*)()> steps = {&Server::introduce, &Server::check_access};
   if (!config_.ca_namespace.empty()) {
     steps.push_back(&Server::load_secrets);
   }
