@@ -85,6 +85,8 @@ struct Decision {
   std::vector<Finding> findings;  ///< every violation, in the order of `Reason`; empty if granted
   std::optional<Grant> grant;     ///< if granted; if tolerated, where it is something that we can sign
 
+  /// Denied for want of something that is not known yet, a namespace's labels, and may be known later.
+  bool undecided = false;
   std::string identity;  ///< the SPIFFE ID or DNS names asked for, as far as they could be read
   std::string tenant;    ///< empty where none was found
   std::string rule;      ///< the rule that granted or the one that first denied: "tenants[foo]"

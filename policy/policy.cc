@@ -193,6 +193,7 @@ void Policy::find_workload(const std::string& uri, const NamespaceLabels& namesp
     subject.tenant = &model_.tenants[owner.tenant];
   } else {
     subject.findings.push_back({Reason::kNoTenant, no_tenant(id->ns(), owner.kind)});
+    subject.undecided = owner.kind == Tenancy::Owner::Kind::kUnknown;
   }
   subject.id = *std::move(id);
 }
@@ -389,6 +390,7 @@ Decision Policy::evaluate(const SigningRequest& request, const NamespaceLabels& 
 
   Subject subject = subject_of(facts, signer, namespaces);
   const PolicyModel::Tenant* const tenant = subject.tenant;
+  decision.undecided = subject.undecided;
   told.made = subject.made;
   told.tenant = tenant;
   told.signer = described_signer(signer);

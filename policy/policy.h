@@ -107,6 +107,7 @@ class Policy {
     bool names_of_all_requesters = false;               ///< whether there is a name that whoever may ask can ask for
     std::vector<Finding> findings;
     CheckSet made;
+    bool undecided = false;
   };
   [[nodiscard]] Tenancy::Owner owner_of_namespace(std::string_view ns, const NamespaceLabels& namespaces) const;
   [[nodiscard]] std::string no_tenant(std::string_view ns, Tenancy::Owner::Kind kind) const;

@@ -17,9 +17,6 @@ namespace {
 // Kubernetes lets all annotations of an object together have this much.
 constexpr std::size_t kMaxAnnotationBytes = 256U << 10U;
 
-// The container in which injection runs the proxy.
-constexpr std::string_view kProxyContainer = "istio-proxy";
-
 // Gathers what is wrong with the places of one Pod where a signer can be named.
 class PodReader {
  public:

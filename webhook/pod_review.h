@@ -1,8 +1,13 @@
 #pragma once
 
+#include <string_view>
+
 #include "webhook/review.h"
 
 namespace signet {
+
+/// The container in which injection runs the proxy.
+inline constexpr std::string_view kProxyContainer = "istio-proxy";
 
 /// Judges a Pod at CREATE: the signer that its annotation proxy.istio.io/config or the environment of any container
 /// names must be one that the namespace may use. What cannot be decided (valueFrom, $(VAR), an annotation that cannot

@@ -29,6 +29,10 @@ std::string operation_of(const AdmissionRequest& request) {
 }
 
 std::string object_of(const AdmissionRequest& request) {
+  // The API server says of a Namespace that it is in itself.
+  if (request.kind == "Namespace") {
+    return request.kind + " " + request.name;
+  }
   return request.kind + " " + request.name_space + "/" + request.name;
 }
 

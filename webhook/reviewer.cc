@@ -6,6 +6,7 @@
 #include "webhook/certificate_request_review.h"
 #include "webhook/csr_review.h"
 #include "webhook/front_limits.h"
+#include "webhook/namespace_review.h"
 #include "webhook/pod_review.h"
 #include "webhook/proxy_config_review.h"
 
@@ -25,6 +26,9 @@ ReviewOutcome dispatch(ReviewKind kind, const AdmissionRequest& request, const R
   }
   if (request.group.empty() && request.kind == "Pod") {
     return validate_pod(request, context);
+  }
+  if (request.group.empty() && request.kind == "Namespace") {
+    return validate_namespace(request, context);
   }
   if (request.group == "cert-manager.io" && request.kind == "CertificateRequest") {
     return validate_certificate_request(request, context);

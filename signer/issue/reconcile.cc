@@ -140,6 +140,7 @@ std::optional<ReconcileResult> refuse(const CertificateSigningRequest& csr, cons
                                       const Decision& decision, const ReconcileContext& context) {
   // Failed is final, so first everything there is must have been seen.
   if (!context.synced) return retry({});
+  if (decision.undecided) return retry("is not decided: " + to_message(decision.findings));
   const AuditRecord record = audit_record(AuditRecord::Event::kRefused, request, decision, context.policy.digest());
   if (auto told = context.audit.append(record); !told) return retry("audit log: " + told.error());
   const std::string why = clip_audit_text(record.message);

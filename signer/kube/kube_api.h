@@ -85,6 +85,8 @@ struct AccessQuestion {
   std::string subresource;
   std::string name;
   std::string name_space;
+
+  friend bool operator==(const AccessQuestion&, const AccessQuestion&) = default;
 };
 
 // What Signet asks of an API server, and nothing more. Every call blocks until it is answered, fails or times out; all

@@ -3,8 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -156,12 +154,81 @@ func TestPodsThatNameAnothersSignerAreRefused(t *testing.T) {
 	})
 }
 
-func TestPodsWithoutSignerNeverReachSignet(t *testing.T) {
-	makeNamespaces(t, "foo")
-	process := serve(t, "webhook")
-	register(t)
-	process.Kill()
-	// Were it to fail closed, whoever reaches it would be told that nobody answers.
+func TestPodsReachSignetWhereTheyMayChooseASigner(t *testing.T) {
+	makeNamespaces(t, "foo", "team-1", "elsewhere", "istio-system", "kube-system")
+	variables := func(container string, names ...string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: container, Image: "example.com/x"})
+			for _, name := range names {
+				env := &p.Spec.Containers[1].Env
+				*env = append(*env, corev1.EnvVar{Name: name, Value: signerVariable})
+			}
+		}
+	}
+	names := func(p *corev1.Pod) { p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: signerVariable, Value: "foo"}} }
+	many := make([]string, 1000)
+	for i := range many {
+		many[i] = fmt.Sprintf("A%d", i)
+	}
+	patterns := []string{"namespaceAdmins: [platform]", "- {name: patterned, namespaces: [team-*], signers: [foo]}"}
+	locked := []string{"lockedVariables: [{name: PILOT_CERT_PROVIDER}]"}
+	for _, c := range []struct {
+		name      string
+		policy    []string
+		namespace string
+		change    func(*corev1.Pod)
+		reaches   bool
+	}{
+		{"nothing said", nil, "foo", func(*corev1.Pod) {}, false},
+		{"a signer", nil, "foo", names, true},
+		{"other variables and annotations, an init container", nil, "foo", func(p *corev1.Pod) {
+			p.Annotations = map[string]string{"example.com/x": "y"}
+			p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "A", Value: signerVariable}}
+			p.Spec.InitContainers = []corev1.Container{{Name: "init", Image: "x"}}
+		}, false},
+		{"more variables than are looked at", nil, "foo", variables("x", many...), true},
+		{"a signer, by name in a policy with patterns", patterns, "foo", names, true},
+		{"a signer, by pattern", patterns, "team-1", names, true},
+		{"a signer, by no pattern", patterns, "elsewhere", names, false},
+		{"a signer, in the root namespace", patterns, "istio-system", names, false},
+		{"a signer, anywhere in a policy with labels", guarded, "elsewhere", names, true},
+		{"a signer, in the root namespace of a policy with labels", guarded, "istio-system", names, false},
+		{"a signer, in kube-system of a policy with labels", guarded, "kube-system", names, false},
+		{"a locked variable of the proxy", locked, "foo", variables("istio-proxy", "PILOT_CERT_PROVIDER"), true},
+		{"a locked variable of an application", locked, "foo", variables("x", "PILOT_CERT_PROVIDER"), false},
+		{"another variable of the proxy", locked, "foo", variables("istio-proxy", "OTHER"), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			withPolicy(t, c.policy...)
+			t.Cleanup(func() { unregister(t) })
+			if err := stage.signet.Register(patient(t)); err != nil {
+				t.Fatal(err)
+			}
+			// Were it to fail closed, whoever reaches it would be told that nobody answers.
+			failClosed(t)
+			create := func(namespace string, change func(*corev1.Pod)) error {
+				_, err := stage.plane.Admin().CoreV1().Pods(namespace).Create(context.Background(), pod(change), metav1.CreateOptions{DryRun: dryRunAll})
+				return err
+			}
+			unanswered := func(err error) bool {
+				return err != nil && strings.Contains(err.Error(), "failed calling webhook \"pods.validate.signet\"")
+			}
+			eventually(t, func() error {
+				if err := create("foo", names); !unanswered(err) {
+					return fmt.Errorf("a pod that names a signer: %v; want it to reach Signet", err)
+				}
+				return nil
+			})
+			if err := create(c.namespace, c.change); c.reaches != unanswered(err) || !c.reaches && err != nil {
+				t.Errorf("%v; reaches Signet: want %v", err, c.reaches)
+			}
+		})
+	}
+}
+
+// failClosed has the API server refuse whatever the webhooks are asked and do not answer.
+func failClosed(t *testing.T) {
+	t.Helper()
 	registrations := stage.plane.Admin().AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	configuration, err := registrations.Get(patient(t), "signet", metav1.GetOptions{})
 	if err != nil {
@@ -174,52 +241,31 @@ func TestPodsWithoutSignerNeverReachSignet(t *testing.T) {
 	if _, err := registrations.Update(patient(t), configuration, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	create := func(change func(*corev1.Pod)) error {
-		_, err := stage.plane.Admin().CoreV1().Pods("foo").Create(context.Background(), pod(change), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		return err
+}
+
+func TestAPodWithMoreVariablesThanAConditionCanSeeIsJudged(t *testing.T) {
+	makeNamespaces(t, "foo")
+	serve(t, "webhook")
+	register(t)
+	// As many as a request has room for. Looking at each of them costs the API server more than it spends on a condition.
+	env := make([]corev1.EnvVar, 165_000)
+	for i := range env {
+		env[i].Name = "A"
 	}
-	eventually(t, func() error {
-		err := create(func(p *corev1.Pod) { p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: signerVariable, Value: "foo"}} })
-		if err == nil || !strings.Contains(err.Error(), "failed calling webhook \"pods.validate.signet\"") {
-			return fmt.Errorf("a pod that names a signer: %v; want it to reach Signet", err)
-		}
-		return nil
-	})
-	for name, change := range map[string]func(*corev1.Pod){
-		"nothing said": func(*corev1.Pod) {},
-		"other variables and annotations, an init container": func(p *corev1.Pod) {
-			p.Annotations = map[string]string{"example.com/x": "y"}
-			p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "A", Value: signerVariable}}
-			p.Spec.InitContainers = []corev1.Container{{Name: "init", Image: "x"}}
-		},
-	} {
-		if err := create(change); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
+	_, err := stage.plane.Admin().CoreV1().Pods("foo").Create(patient(t), pod(func(p *corev1.Pod) {
+		p.Spec.Containers[0].Env = append(env, corev1.EnvVar{Name: signerVariable, Value: "bar"})
+	}), metav1.CreateOptions{DryRun: dryRunAll})
+	expectRefused(t, err, "SignerNotAllowed")
 }
 
 func TestTenThousandTenantsFitIntoTheWebhooks(t *testing.T) {
-	text, err := os.ReadFile(stage.signet.Policy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	many := strings.Builder{}
-	many.Write(text)
-	for i := range 10_000 {
-		fmt.Fprintf(&many, "  - {name: tenant-%[1]d, namespaces: [tenant-%[1]d-workloads], signers: [tenant-%[1]d]}\n", i)
-	}
-	large := *stage.signet
-	large.Policy = filepath.Join(t.TempDir(), "policy.yaml")
-	if err := os.WriteFile(large.Policy, []byte(many.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	withPolicy(t, manyTenants())
 	t.Cleanup(func() {
-		if err := large.Unregister(context.Background()); err != nil {
+		if err := stage.signet.Unregister(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := large.Register(patient(t)); err != nil {
+	if err := stage.signet.Register(patient(t)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"signet/test/cluster/lab"
 )
@@ -65,52 +66,76 @@ func TestSignetRunsAsTheManifestsSay(t *testing.T) {
 	expectGuarded(t)
 	stop(t, process)
 
-	admin := stage.plane.Admin().RbacV1()
-	clusterRole, err := admin.ClusterRoles().Get(patient(t), "signet", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	role, err := admin.Roles(signetSystem).Get(patient(t), "signet", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	set := func(rules, local []rbacv1.PolicyRule) {
-		t.Helper()
-		changed, changedLocal := clusterRole.DeepCopy(), role.DeepCopy()
-		changed.Rules, changedLocal.Rules = rules, local
-		changed.ResourceVersion, changedLocal.ResourceVersion = "", ""
-		if _, err := admin.ClusterRoles().Update(patient(t), changed, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := admin.Roles(signetSystem).Update(patient(t), changedLocal, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, p := range append(permissions(clusterRole.Rules, ""), permissions(role.Rules, signetSystem)...) {
-		t.Run("without "+p.String(), func(t *testing.T) {
-			if p.namespace == "" {
-				set(p.takenFrom(clusterRole.Rules), role.Rules)
-			} else {
-				set(clusterRole.Rules, p.takenFrom(role.Rules))
-			}
-			eventually(t, func() error { return allowed(account(t, installed, "signet"), p, false) })
-			crippled := launch(t, installed, "signet")
-			select {
-			case <-crippled.Exited():
-			case <-time.After(patience):
-				t.Fatalf("runs all the same:\n%s", crippled.Output())
-			}
-			if crippled.ExitCode() == 0 || !strings.Contains(crippled.Output(), p.name) {
-				t.Errorf("exit code %d; want an error that names %q:\n%s", crippled.ExitCode(), p.name, crippled.Output())
-			}
-			set(clusterRole.Rules, role.Rules)
-			eventually(t, func() error { return allowed(account(t, installed, "signet"), p, true) })
-		})
-	}
-
 	unregister(t)
 	uninstall(t, installed)
 	expectAsBefore(t, before)
+}
+
+func TestSignetDoesNotStartWithoutAnyOfItsPermissions(t *testing.T) {
+	before := everything(t)
+	installed := install(t, "test/testdata/installations/every-permission")
+	if err := installed.Prepare(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	process := launch(t, installed, "signet")
+	eventually(t, installed.Ready)
+	stop(t, process)
+
+	for _, object := range installed.Objects {
+		var granted []rbacv1.PolicyRule
+		namespace := ""
+		switch role := object.(type) {
+		case *rbacv1.ClusterRole:
+			granted = role.Rules
+		case *rbacv1.Role:
+			granted, namespace = role.Rules, signetSystem
+		default:
+			continue
+		}
+		for _, p := range permissions(granted, namespace) {
+			t.Run("without "+p.String(), func(t *testing.T) {
+				setRules(t, object, p.takenFrom(granted))
+				eventually(t, func() error { return allowed(account(t, installed, "signet"), p, false) })
+				crippled := launch(t, installed, "signet")
+				select {
+				case <-crippled.Exited():
+				case <-time.After(patience):
+					t.Fatalf("runs all the same:\n%s", crippled.Output())
+				}
+				told := p.name // of a Secret that cannot be read, its name
+				if p.resource != "secrets" {
+					told = "may not " + p.verb + " " + p.resource
+				}
+				if crippled.ExitCode() == 0 || !strings.Contains(crippled.Output(), told) || !strings.Contains(crippled.Output(), p.name) {
+					t.Errorf("exit code %d; want an error that tells %q and names %q:\n%s", crippled.ExitCode(), told, p.name, crippled.Output())
+				}
+				setRules(t, object, granted)
+				eventually(t, func() error { return allowed(account(t, installed, "signet"), p, true) })
+			})
+		}
+	}
+	uninstall(t, installed)
+	expectAsBefore(t, before)
+}
+
+// setRules gives a role of an installation other rules.
+func setRules(t *testing.T, object runtime.Object, rules []rbacv1.PolicyRule) {
+	t.Helper()
+	admin := stage.plane.Admin().RbacV1()
+	var err error
+	switch role := object.(type) {
+	case *rbacv1.ClusterRole:
+		changed := role.DeepCopy()
+		changed.Rules = rules
+		_, err = admin.ClusterRoles().Update(patient(t), changed, metav1.UpdateOptions{})
+	case *rbacv1.Role:
+		changed := role.DeepCopy()
+		changed.Rules = rules
+		_, err = admin.Roles(signetSystem).Update(patient(t), changed, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestTheSplitKeepsKeysBehindNoPort(t *testing.T) {

@@ -239,24 +239,47 @@ func TestTooLittleRBACIsToldAtStart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			process, err := restricted.Launch("all")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer process.Kill()
-			select {
-			case <-process.Exited():
-			case <-time.After(patience):
-				t.Fatalf("still running:\n%s", process.Output())
-			}
-			if code := process.ExitCode(); code != 1 && code != 2 {
-				t.Errorf("exit code %d", code)
-			}
-			for _, word := range c.told {
-				if !strings.Contains(process.Output(), word) {
-					t.Errorf("does not name %q:\n%s", word, process.Output())
-				}
-			}
+			expectNotToStart(t, restricted, "all", c.told...)
 		})
+	}
+}
+
+func TestAWebhookStartsWhereItMayReadTheLabelsThatThePolicyAsks(t *testing.T) {
+	nothing, err := stage.plane.CreateAccount(patient(t), "signet", "guards-alone", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restricted, err := stage.signet.As(nothing, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, err := restricted.Serve("webhook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop(t, process)
+	restricted.Policy = policyBeside(t, guarded...)
+	expectNotToStart(t, restricted, "webhook", "may not list namespaces", "may not watch namespaces")
+}
+
+func expectNotToStart(t *testing.T, signet *lab.Signet, role string, told ...string) {
+	t.Helper()
+	process, err := signet.Launch(role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer process.Kill()
+	select {
+	case <-process.Exited():
+	case <-time.After(patience):
+		t.Fatalf("still running:\n%s", process.Output())
+	}
+	if code := process.ExitCode(); code != 1 && code != 2 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, word := range told {
+		if !strings.Contains(process.Output(), word) {
+			t.Errorf("does not name %q:\n%s", word, process.Output())
+		}
 	}
 }

@@ -56,7 +56,8 @@ func setStage(dir string) (err error) {
 	if stage.plane, err = lab.StartControlPlane(dir); err != nil {
 		return err
 	}
-	if stage.signetUser, err = stage.plane.CreateAccount(ctx, "signet", "signet", lab.SignetRules(allSigners...)); err != nil {
+	if stage.signetUser, err = stage.plane.CreateAccount(ctx, "signet", "signet",
+		append(lab.SignetRules(allSigners...), lab.LabelRules()...)); err != nil {
 		return err
 	}
 	if stage.istiodUser, err = stage.plane.CreateAccount(ctx, "istio-system", "istiod", lab.IstiodRules(domain)); err != nil {
@@ -244,7 +245,8 @@ func expectRefused(t *testing.T, err error, reason string) {
 	}
 }
 
-// policyBeside is the stage's policy with more fields of spec, in a file; those that begin with "- " are requesters.
+// policyBeside is the stage's policy with more fields of spec, in a file; those that begin with "- {" are tenants, with "- "
+// requesters.
 func policyBeside(t *testing.T, fields ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(stage.signet.Policy)
@@ -253,7 +255,9 @@ func policyBeside(t *testing.T, fields ...string) string {
 	}
 	file := filepath.Join(t.TempDir(), "policy.yaml")
 	for _, field := range fields {
-		if strings.HasPrefix(field, "- ") {
+		if strings.HasPrefix(field, "- {") {
+			text = bytes.Replace(text, []byte("\n  tenants:\n"), []byte("\n  tenants:\n  "+field+"\n"), 1)
+		} else if strings.HasPrefix(field, "- ") {
 			text = bytes.Replace(text, []byte("\n  - self"), []byte("\n  "+field+"\n  - self"), 1)
 		} else {
 			text = append(text, "  "+field+"\n"...)

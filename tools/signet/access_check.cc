@@ -1,5 +1,7 @@
 #include "tools/signet/access_check.h"
 
+#include <utility>
+
 namespace signet {
 namespace {
 
@@ -8,36 +10,76 @@ std::string sentence(const AccessQuestion& question) {
   if (!question.subresource.empty()) {
     text += "/" + question.subresource;
   }
-  text += " of " + question.group;
+  text += " of " + (question.group.empty() ? "the core API" : question.group);
   if (!question.name.empty()) {
     text += " named " + question.name;
   }
   return text;
 }
 
+constexpr const char* kCertificatesGroup = "certificates.k8s.io";
+
 AccessQuestion on_requests(std::string verb, std::string subresource = {}) {
   return {.verb = std::move(verb),
-          .group = "certificates.k8s.io",
+          .group = kCertificatesGroup,
           .resource = "certificatesigningrequests",
           .subresource = std::move(subresource),
           .name = {},
           .name_space = {}};
 }
 
+AccessQuestion on_signer(std::string verb, std::string signer_name) {
+  return {.verb = std::move(verb),
+          .group = kCertificatesGroup,
+          .resource = "signers",
+          .subresource = {},
+          .name = std::move(signer_name),
+          .name_space = {}};
+}
+
+AccessQuestion on_core(std::string verb, std::string resource) {
+  return {.verb = std::move(verb),
+          .group = {},
+          .resource = std::move(resource),
+          .subresource = {},
+          .name = {},
+          .name_space = {}};
+}
+
+void need_for_signing(const Policy& policy, std::vector<AccessQuestion>& questions) {
+  questions = {on_requests("get"), on_requests("list"), on_requests("watch"), on_requests("patch", "status")};
+  for (const std::string& signer : policy.signers()) {
+    questions.push_back(on_signer("sign", policy.signer_name(signer)));
+  }
+  bool approves = false;
+  for (const PolicyModel::Signer& signer : policy.model().signers) {
+    if (signer.approval == PolicyModel::Approval::kAutomatic) {
+      questions.push_back(on_signer("approve", policy.signer_name(signer.name)));
+      approves = true;
+    }
+  }
+  if (approves) {
+    questions.push_back(on_requests("patch", "approval"));
+    questions.push_back(on_core("get", "pods"));  // what is approved for an account itself is for a pod that is there
+  }
+}
+
 }  // namespace
 
-KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std::string& self,
-                                                         const SignerNames& signers) {
-  std::vector<AccessQuestion> questions = {on_requests("get"), on_requests("list"), on_requests("watch"),
-                                           on_requests("patch", "status")};
-  for (const std::string& signer : signers) {
-    questions.push_back({.verb = "sign",
-                         .group = "certificates.k8s.io",
-                         .resource = "signers",
-                         .subresource = {},
-                         .name = signer,
-                         .name_space = {}});
+std::vector<AccessQuestion> needed_permissions(const Policy& policy, bool signs) {
+  std::vector<AccessQuestion> questions;
+  if (signs) {
+    need_for_signing(policy, questions);
   }
+  if (policy.tenancy().asks_labels()) {
+    questions.push_back(on_core("list", "namespaces"));
+    questions.push_back(on_core("watch", "namespaces"));
+  }
+  return questions;
+}
+
+KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std::string& self,
+                                                         const std::vector<AccessQuestion>& questions) {
   std::vector<std::string> missing;
   for (const AccessQuestion& question : questions) {
     const KubeResult<bool> allowed = api.may_i(question);

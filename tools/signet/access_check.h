@@ -3,14 +3,18 @@
 #include <string>
 #include <vector>
 
-#include "signer/kube/csr_watcher.h"
+#include "policy/policy.h"
 #include "signer/kube/kube_api.h"
 
 namespace signet {
 
-/// What the API server's RBAC refuses us, whom it calls `self`, of what signing for these signers needs: one sentence
-/// each with the rule that is missing; empty if nothing. An error: it could not be asked.
+/// What must be allowed to whoever keeps this policy: to sign what it governs, and to see the namespaces where it asks
+/// for their labels, which is all that who only guards needs.
+[[nodiscard]] std::vector<AccessQuestion> needed_permissions(const Policy& policy, bool signs);
+
+/// Which of these the API server's RBAC refuses us, whom it calls `self`: one sentence each with the rule that is
+/// missing; empty if nothing. An error: it could not be asked.
 [[nodiscard]] KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std::string& self,
-                                                                       const SignerNames& signers);
+                                                                       const std::vector<AccessQuestion>& questions);
 
 }  // namespace signet

@@ -22,6 +22,7 @@ constexpr std::array kReviewedKinds = {
     ReviewedKind{"cert-manager.io", "CertificateRequest", "certificaterequests"},
     ReviewedKind{"networking.istio.io", "ProxyConfig", "proxyconfigs"},
     ReviewedKind{"", "Pod", "pods"},
+    ReviewedKind{"", "Namespace", "namespaces"},
 };
 
 std::string text_at(const YamlNode& map, std::string_view key) {
@@ -128,7 +129,9 @@ tl::expected<std::string, std::string> review_of_manifest(std::string_view manif
   json.key("resource").begin_object().key("group").string(group).key("version").string(version);
   json.key("resource").string(reviewed->resource).end_object();
   if (metadata != nullptr) {
-    json.key("name").string(text_at(*metadata, "name")).key("namespace").string(text_at(*metadata, "namespace"));
+    // The API server says of a Namespace that it is in itself.
+    json.key("name").string(text_at(*metadata, "name")).key("namespace");
+    json.string(text_at(*metadata, kind == "Namespace" ? "name" : "namespace"));
   }
   json.key("operation").string("CREATE").key("userInfo").begin_object().key("username").string(requester.username);
   json.key("groups").begin_array();

@@ -15,8 +15,9 @@ namespace signet {
 namespace {
 
 constexpr std::string_view kOther = "other";
-constexpr std::array kKinds = {std::string_view("CertificateSigningRequest"), std::string_view("ProxyConfig"),
-                               std::string_view("Pod"), std::string_view("CertificateRequest"), kOther};
+constexpr std::array kKinds = {
+    std::string_view("CertificateSigningRequest"), std::string_view("ProxyConfig"), std::string_view("Pod"),
+    std::string_view("CertificateRequest"),        std::string_view("Namespace"),   kOther};
 
 // Seconds. A review is some 0.1 ms of work, and the API server gives up after a few seconds.
 const prometheus::Histogram::BucketBoundaries kReviewBuckets = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025,

@@ -90,7 +90,7 @@ class Metrics {
   [[nodiscard]] Certificates add_certificates(const std::string& signer);
 
   prometheus::Registry registry_;
-  std::array<Reviews, 5> reviews_;  ///< the last is "other"
+  std::array<Reviews, 6> reviews_;  ///< the last is "other"
   prometheus::Family<prometheus::Counter>* certificate_counters_ = nullptr;
   Certificates other_certificates_;
   prometheus::Family<prometheus::Counter>* throttled_counters_ = nullptr;

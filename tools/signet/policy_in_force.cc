@@ -24,12 +24,11 @@ bool have_the_same_authorities(const Policy& one, const Policy& other, const CaS
          (source.name_space.empty() || secret_names_of(one) == secret_names_of(other));
 }
 
-// What keeps us from signing for the signers that `before` does not have.
+// What keeps us from what `policy` needs and `before` did not.
 std::vector<std::string> missing_rights(const Policy& before, const Policy& policy, const SuccessionContext& context) {
-  const SignerNames old = signer_names_of(before);
-  const SignerNames all = signer_names_of(policy);
-  SignerNames added;
-  std::ranges::set_difference(all, old, std::inserter(added, added.end()));
+  const std::vector<AccessQuestion> old = needed_permissions(before, context.source.with_keys);
+  std::vector<AccessQuestion> added = needed_permissions(policy, context.source.with_keys);
+  std::erase_if(added, [&](const AccessQuestion& question) { return std::ranges::find(old, question) != old.end(); });
   const auto missing = missing_permissions(context.api, context.self, added);
   return missing ? *missing : std::vector{"asking the API server what we may do failed: " + missing.error().message};
 }
@@ -80,14 +79,12 @@ tl::expected<PolicyInForce, PolicyRefusal> successor_of(const PolicyInForce& bef
   if (context.source.with_keys && !policy->may_issue(context.self, context.self)) {
     return tl::unexpected(PolicyRefusal{.problems = {others_issue(context.self)}, .may_pass = false});
   }
-  if (have_the_same_authorities(*before.policy, *policy, context.source)) {
-    return PolicyInForce{.policy = policy, .authorities = before.authorities, .issuers = before.issuers};
+  std::vector<std::string> problems = missing_rights(*before.policy, *policy, context);
+  tl::expected<PolicyInForce, CaProblems> next =
+      PolicyInForce{.policy = policy, .authorities = before.authorities, .issuers = before.issuers};
+  if (!have_the_same_authorities(*before.policy, *policy, context.source)) {
+    next = with_authorities(policy, context.source, context.api, context.now, context.stop);
   }
-  std::vector<std::string> problems;
-  if (context.source.with_keys) {
-    problems = missing_rights(*before.policy, *policy, context);
-  }
-  auto next = with_authorities(policy, context.source, context.api, context.now, context.stop);
   if (!next) {
     std::ranges::move(next.error().problems, std::back_inserter(problems));
   }

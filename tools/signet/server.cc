@@ -16,6 +16,7 @@
 #include "tools/signet/access_check.h"
 #include "tools/signet/command.h"
 #include "tools/signet/counted_audit_log.h"
+#include "tools/signet/followed_namespaces.h"
 #include "tools/signet/log.h"
 #include "tools/signet/metrics.h"
 #include "tools/signet/metrics_server.h"
@@ -30,6 +31,9 @@ namespace {
 
 // The API server waits 3 s for a review, and Kubernetes 30 s for a pod to end.
 constexpr std::chrono::milliseconds kDrainPatience{5000};
+
+// A list of 50,000 namespaces takes seconds; a policy that has to wait longer is tried again.
+constexpr std::chrono::milliseconds kNamespacesPatience{10000};
 
 // Between attempts to reach the API server at start.
 constexpr std::chrono::milliseconds kFirstWait{250};
@@ -72,6 +76,7 @@ class Server {
   Attempt introduce();
   Attempt check_access();
   Attempt load_authorities();
+  Attempt know_namespaces();
   Attempt failed(const std::string& doing, const KubeError& error);
   void start_signer();
   void stop();
@@ -93,8 +98,8 @@ class Server {
   Readiness readiness_;
   Metrics metrics_;
   std::atomic<std::shared_ptr<const std::string>> self_{std::make_shared<const std::string>()};
-  KnownNamespaces namespaces_;
   std::unique_ptr<KubeApi> api_;
+  FollowedNamespaces namespaces_;
   std::unique_ptr<IssuanceLog> issuance_log_;
   std::optional<CountedAuditLog> counted_issuance_log_;
   std::unique_ptr<ReviewLog> review_log_;
@@ -133,7 +138,7 @@ bool Server::start_front() {
                              const auto now = current_.load();
                              return ReviewBasis{now->policy, now->issuers};
                            },
-                       .namespaces = namespaces_,
+                       .namespaces = namespaces_.labels(),
                        .self = [this] { return *self_.load(); },
                        .record =
                            [this](const AuditRecord& record) {
@@ -185,7 +190,7 @@ Attempt Server::introduce() {
 
 Attempt Server::check_access() {
   const KubeResult<std::vector<std::string>> missing =
-      missing_permissions(*api_, *self_.load(), signer_names_of(*config_.policy));
+      missing_permissions(*api_, *self_.load(), needed_permissions(*config_.policy, config_.role.signer));
   if (!missing) {
     return failed("asking the API server what we may do", missing.error());
   }
@@ -203,6 +208,15 @@ Attempt Server::load_authorities() {
   return loaded.error().transient ? Attempt::kRetry : Attempt::kHopeless;
 }
 
+// Before anything is signed: a request that is refused for a namespace that is not known is not asked again.
+Attempt Server::know_namespaces() {
+  if (!config_.policy->tenancy().asks_labels()) {
+    return Attempt::kDone;
+  }
+  namespaces_.follow(*api_, random_fraction);
+  return namespaces_.wait_for_all(kFirstWait) ? Attempt::kDone : Attempt::kRetry;
+}
+
 void Server::start_signer() {
   CsrWatcherOptions watch;
   watch.signers = signer_names_of(*config_.policy);
@@ -215,7 +229,7 @@ void Server::start_signer() {
             const auto now = current_.load();
             return SigningBasis{now->policy, now->authorities};
           },
-      .namespaces = namespaces_,
+      .namespaces = namespaces_.labels(),
       .now = now_seconds,
       .self = *self_.load(),
       .watch = std::move(watch),
@@ -241,6 +255,12 @@ tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr
   if (!next) {
     return tl::unexpected(std::move(next.error()));
   }
+  if (policy->tenancy().asks_labels()) {
+    namespaces_.follow(*api_, random_fraction);
+    if (!namespaces_.wait_for_all(kNamespacesPatience, stop)) {
+      return tl::unexpected(PolicyRefusal{.problems = {namespaces_.problem()}, .may_pass = true});
+    }
+  }
   metrics_.add_names_of(*policy);
   current_.store(*std::move(next));
   // Not earlier: what is seen of a signer must be judged by a policy that has it.
@@ -259,6 +279,7 @@ void Server::stop() {
   if (signer_ != nullptr) {
     signer_->stop();
   }
+  namespaces_.stop();
   if (review_log_ != nullptr) {
     review_log_->stop();
   }
@@ -269,6 +290,7 @@ std::vector<ReadinessCheck> Server::readiness() const {
   const char* const note = reload_.state().last_taken ? "" : "the file is not the policy in force; the log says why";
   std::vector<ReadinessCheck> checks = {{.name = "policy", .problem = "", .note = note}};
   std::ranges::move(readiness_.checks(), std::back_inserter(checks));
+  checks.push_back({"namespaces", namespaces_.problem()});
   if (config_.role.signer) {
     const bool synced = is_signing_ && signer_->synced();
     checks.push_back({"requests", synced ? "" : "the list of CertificateSigningRequests is not complete yet"});
@@ -309,13 +331,11 @@ int Server::run() {
       (!config_.tls.key_pem.empty() && !start_front()) || (!config_.metrics_listen.empty() && !start_metrics())) {
     return kExitUsage;
   }
-  std::vector<Attempt (Server::*)()> steps = {&Server::introduce};
-  if (config_.role.signer) {
-    steps.push_back(&Server::check_access);
-  }
+  std::vector<Attempt (Server::*)()> steps = {&Server::introduce, &Server::check_access};
   if (!config_.ca_namespace.empty()) {
     steps.push_back(&Server::load_authorities);
   }
+  steps.push_back(&Server::know_namespaces);
   Backoff backoff(kFirstWait, kLongestWait, random_fraction);
   for (auto step = steps.begin(); step != steps.end();) {
     switch ((this->**step)()) {

@@ -9,6 +9,8 @@
 #include "policy/kubernetes_names.h"
 #include "policy/signer_choice.h"
 #include "signer/kube/base64.h"
+#include "tools/signet/cel.h"
+#include "webhook/pod_review.h"
 
 namespace signet {
 namespace {
@@ -42,7 +44,19 @@ std::string client_config(const WebhookTarget& target, std::string_view path) {
 
 struct MatchCondition {
   std::string name;
-  std::string expression;  // CEL, without single quotes
+  std::string expression;  // CEL
+};
+
+// The namespaces that a webhook is asked for: these, or all but these; all, where there are none.
+struct NamespaceNames {
+  std::string_view label_operator = "In";  // In or NotIn
+  std::vector<std::string> names;
+};
+
+// Tenants' namespaces, as far as a webhook can tell them.
+struct TenantScope {
+  NamespaceNames namespaces;
+  std::vector<MatchCondition> conditions;
 };
 
 // One entry of `webhooks`.
@@ -53,16 +67,15 @@ struct Webhook {
   std::string_view operations;
   std::string_view resources;
   std::string_view scope;
-  std::vector<std::string> namespaces;  // those that it is asked for; empty for what is in no namespace or in any
+  NamespaceNames namespaces;
   std::vector<MatchCondition> conditions;
   std::string_view failure_policy;
 };
 
-std::string namespace_selector(const std::vector<std::string>& namespaces) {
-  std::string yaml =
-      "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      operator: In\n"
-      "      values:\n";
-  for (const std::string& name : namespaces) {
+std::string namespace_selector(const NamespaceNames& namespaces) {
+  std::string yaml = "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n" +
+                     ("      operator: " + std::string(namespaces.label_operator)) + "\n      values:\n";
+  for (const std::string& name : namespaces.names) {
     yaml += "      - \"" + name + "\"\n";
   }
   return yaml;
@@ -75,14 +88,14 @@ std::string webhook_yaml(const Webhook& webhook, std::string_view verb, const We
           "]\n    apiVersions: [" + std::string(webhook.version) + "]\n    operations: [" +
           std::string(webhook.operations) + "]\n    resources: [" + std::string(webhook.resources) +
           "]\n    scope: " + std::string(webhook.scope) + "\n";
-  if (!webhook.namespaces.empty()) {
+  if (!webhook.namespaces.names.empty()) {
     yaml += namespace_selector(webhook.namespaces);
   }
   if (!webhook.conditions.empty()) {
     yaml += "  matchConditions:\n";
   }
   for (const MatchCondition& condition : webhook.conditions) {
-    yaml += "  - name: " + condition.name + "\n    expression: '" + condition.expression + "'\n";
+    yaml += "  - name: " + condition.name + "\n    expression: " + yaml_quoted(condition.expression) + "\n";
   }
   yaml += "  failurePolicy: " + std::string(webhook.failure_policy) +
           "\n  matchPolicy: Equivalent\n  sideEffects: None\n  timeoutSeconds: 3\n"
@@ -100,21 +113,115 @@ std::string configuration(std::string_view kind, std::string_view verb, const We
   return yaml;
 }
 
-// The namespaces of tenants in which workloads run: not the root namespace, not kube-system, not `own`, which must all
-// come up while nobody answers. Sorted.
-std::vector<std::string> workload_namespaces(const Policy& policy, std::string_view own) {
-  std::vector<std::string> namespaces;
+// Names in a condition leave room for the rest of it.
+constexpr std::size_t kMaxNamesBytes = 64'000;
+// The same for what is named beside them.
+constexpr std::size_t kMaxKeysBytes = 16'000;
+
+constexpr std::string_view kSystemNamespace = "kube-system";
+
+// The namespaces of tenants in which workloads run: not the root namespace unless it is wanted, not kube-system, not
+// `own`, which must all come up while nobody answers. Where a tenant has namespaces by a pattern, a condition tells
+// them; where by labels, or where the names are too many for a condition, every namespace but those is meant. Without
+// names: there are none.
+TenantScope workload_namespaces(const Policy& policy, std::string_view own, bool with_root) {
+  const std::string& root = policy.model().root_namespace;
+  const auto is_left_out = [&](std::string_view name) {
+    return name == root ? !with_root : name == kSystemNamespace || name == own;
+  };
+  const auto sorted = [](std::vector<std::string> names) {
+    std::ranges::sort(names);
+    names.erase(std::ranges::unique(names).begin(), names.end());
+    return names;
+  };
+  std::vector<std::string> exact;
+  bool has_patterns = false;
   for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
     for (const NamePattern& pattern : tenant.namespaces) {
-      const std::string& name = pattern.text();
-      if (pattern.kind() == NamePattern::Kind::kExact && name != policy.model().root_namespace &&
-          name != "kube-system" && name != own) {
-        namespaces.push_back(name);
+      if (pattern.kind() != NamePattern::Kind::kExact) {
+        has_patterns = true;
+      } else if (!is_left_out(pattern.text())) {
+        exact.push_back(pattern.text());
       }
     }
   }
-  std::ranges::sort(namespaces);
-  return namespaces;
+  const std::vector<std::string> others = with_root ? std::vector{root} : std::vector<std::string>{};
+  if (!has_patterns && !policy.tenancy().asks_labels()) {
+    exact.insert(exact.end(), others.begin(), others.end());
+    return {.namespaces = {.label_operator = "In", .names = sorted(std::move(exact))}, .conditions = {}};
+  }
+  std::vector<std::string> left_out = {root, std::string(kSystemNamespace), std::string(own)};
+  std::erase_if(left_out, [&](const std::string& name) { return !is_left_out(name); });
+  TenantScope scope = {.namespaces = {.label_operator = "NotIn", .names = sorted(std::move(left_out))},
+                       .conditions = {}};
+  if (!policy.tenancy().asks_labels()) {
+    if (auto names = cel_is_a_tenants_name(policy, "request.namespace", others, kMaxNamesBytes)) {
+      scope.conditions.push_back({"in-a-tenants-namespace", *std::move(names)});
+    }
+  }
+  return scope;
+}
+
+// What makes a namespace a tenant's, or another's: CREATE with such a name or label, and an UPDATE of such a label.
+std::string changes_whose_it_is(const Policy& policy) {
+  using Operator = LabelSelector::Operator;
+  bool without_any_label = false;  // some tenant has namespaces that lack a label, whatever their name
+  std::vector<std::string> names;
+  for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
+    if (!tenant.namespace_selector) {
+      continue;
+    }
+    const std::vector<LabelSelector::Requirement>& requirements = tenant.namespace_selector->requirements;
+    const bool needs_a_label = std::ranges::any_of(requirements, [](const LabelSelector::Requirement& requirement) {
+      return requirement.key != kNamespaceNameLabel &&
+             (requirement.op == Operator::kIn || requirement.op == Operator::kExists);
+    });
+    const auto named = std::ranges::find_if(requirements, [](const LabelSelector::Requirement& requirement) {
+      return requirement.key == kNamespaceNameLabel && requirement.op == Operator::kIn;
+    });
+    if (!needs_a_label && named != requirements.end()) {
+      names.insert(names.end(), named->values.begin(), named->values.end());
+    } else if (!needs_a_label) {
+      without_any_label = true;
+    }
+  }
+  const std::vector<std::string>& keys = policy.tenancy().deciding_labels();
+  const std::string listed = cel_list(keys);
+  const bool any_label = listed.size() > kMaxKeysBytes;
+  const auto is_a_tenants = cel_is_a_tenants_name(policy, "object.metadata.name", names, kMaxNamesBytes);
+  std::string condition = "request.operation == \"CREATE\"";
+  if (!without_any_label && !any_label && is_a_tenants) {
+    condition += " && (" + *is_a_tenants + ")";
+  }
+  if (any_label) {
+    condition += " || object.metadata.?labels != oldObject.metadata.?labels";
+  } else if (!keys.empty()) {
+    condition += " || " + listed +
+                 ".exists(k, object.metadata.?labels[?k] != (request.operation == \"CREATE\" ? optional.none() : "
+                 "oldObject.metadata.?labels[?k]))";
+  }
+  return condition;
+}
+
+// Namespaces that somebody makes a tenant's who is no admin. Fails closed, so it is asked of nothing else: nobody's
+// namespace, and no other label, waits for us. Nor does the API server, which makes kube-system and its like.
+Webhook namespaces(const Policy& policy) {
+  const auto by_group = [](const std::string& test) { return "has(request.userInfo.groups) && " + test; };
+  return {.name = "namespaces",
+          .group = "",
+          .version = "v1",
+          .operations = "CREATE, UPDATE",
+          .resources = "namespaces, namespaces/status, namespaces/finalize",
+          .scope = "Cluster",
+          .namespaces = {},
+          .conditions = {{"not-by-an-admin", "!(" +
+                                                 by_group("request.userInfo.groups.exists(g, g in " +
+                                                          cel_list(policy.model().namespace_admins) + ")") +
+                                                 ")"},
+                         {"not-by-the-api-server", "!(request.userInfo.username == \"system:apiserver\" && " +
+                                                       by_group("\"system:masters\" in request.userInfo.groups") + ")"},
+                         {"changes-whose-it-is", changes_whose_it_is(policy)}},
+          .failure_policy = "Fail"};
 }
 
 Webhook signing_requests(const Policy& policy, std::string_view operations, std::string_view resources) {
@@ -130,40 +237,57 @@ Webhook signing_requests(const Policy& policy, std::string_view operations, std:
       .failure_policy = "Fail"};
 }
 
-Webhook proxy_configs(std::vector<std::string> namespaces) {
+Webhook proxy_configs(TenantScope scope) {
   return {.name = "proxyconfigs",
           .group = "networking.istio.io",
           .version = "v1beta1",
           .operations = "CREATE, UPDATE",
           .resources = "proxyconfigs",
           .scope = "Namespaced",
-          .namespaces = std::move(namespaces),
-          .conditions = {},
+          .namespaces = std::move(scope.namespaces),
+          .conditions = std::move(scope.conditions),
           .failure_policy = "Ignore"};
 }
 
-Webhook pods(std::vector<std::string> namespaces) {
-  const auto named_in = [](const std::string& containers) {
-    return containers + ".exists(c, has(c.env) && c.env.exists(e, e.name == \"" + std::string(kCertSignerVariable) +
-           "\"))";
+// Looking at every variable of a pod that has 165,000 costs more than the API server spends on a condition, and what
+// it gives up, passes: with more than these nobody looks, and we are asked. No pod that people write has as many.
+constexpr std::size_t kMaxContainersSeen = 50;
+constexpr std::size_t kMaxVariablesSeen = 250;
+
+// Pods that name a signer or set a locked variable, as far as a condition can tell.
+MatchCondition configures_its_proxy(const Policy& policy) {
+  std::vector<std::string> locked;
+  for (const PolicyModel::LockedVariable& variable : policy.model().locked_variables) {
+    locked.push_back(variable.name);
+  }
+  std::string wanted = "e.name == " + cel_text(kCertSignerVariable);
+  if (const std::string listed = cel_list(locked); !locked.empty()) {
+    wanted += " || (c.name == " + cel_text(kProxyContainer) +
+              (listed.size() > kMaxKeysBytes ? "" : " && e.name in " + listed) + ")";
+  }
+  const auto named_in = [&](const std::string& containers) {
+    return containers + ".size() > " + std::to_string(kMaxContainersSeen) + " || " + containers +
+           ".exists(c, has(c.env) && (c.env.size() > " + std::to_string(kMaxVariablesSeen) + " || c.env.exists(e, " +
+           wanted + ")))";
   };
-  return {
-      .name = "pods",
-      .group = "",
-      .version = "v1",
-      .operations = "CREATE",
-      .resources = "pods",
-      .scope = "Namespaced",
-      .namespaces = std::move(namespaces),
-      .conditions = {{"may-name-a-signer",
-                      "(has(object.metadata.annotations) && \"" + std::string(kProxyConfigAnnotation) +
-                          "\" in object.metadata.annotations) || " + named_in("object.spec.containers") +
-                          " || (has(object.spec.initContainers) && " + named_in("object.spec.initContainers") + ")"}},
-      .failure_policy = "Ignore"};
+  return {"configures-its-proxy", "(has(object.metadata.annotations) && " + cel_text(kProxyConfigAnnotation) +
+                                      " in object.metadata.annotations) || " + named_in("object.spec.containers") +
+                                      " || (has(object.spec.initContainers) && (" +
+                                      named_in("object.spec.initContainers") + "))"};
 }
 
-// Kubernetes takes CEL expressions of at most 100,000 characters.
-constexpr std::size_t kMaxNamesBytes = 64'000;
+Webhook pods(const Policy& policy, TenantScope scope) {
+  scope.conditions.push_back(configures_its_proxy(policy));
+  return {.name = "pods",
+          .group = "",
+          .version = "v1",
+          .operations = "CREATE",
+          .resources = "pods",
+          .scope = "Namespaced",
+          .namespaces = std::move(scope.namespaces),
+          .conditions = std::move(scope.conditions),
+          .failure_policy = "Ignore"};
+}
 
 // CertificateRequests of cert-manager.io/v1 whose issuerRef names one of our signers: issuers of every other name must
 // work without us, and so must an update that leaves the spec as it is. As many webhooks as it takes to name them all;
@@ -240,9 +364,8 @@ tl::expected<std::string, std::string> render_webhooks(const Policy& policy, con
     return tl::unexpected("--account must be system:serviceaccount:NAMESPACE:NAME, not \"" + target.account + "\"");
   }
   const std::string_view account = std::string_view(target.account).substr(kServiceAccountPrefix.size());
-  const std::vector<std::string> tenants = workload_namespaces(policy, account.substr(0, account.find(':')));
-  std::vector<std::string> with_root = tenants;
-  with_root.insert(std::ranges::upper_bound(with_root, policy.model().root_namespace), policy.model().root_namespace);
+  const std::string_view own = account.substr(0, account.find(':'));
+  const TenantScope tenants = workload_namespaces(policy, own, false);
 
   Webhook guarded = signing_requests(policy, "CREATE, UPDATE",
                                      "certificatesigningrequests, certificatesigningrequests/approval, "
@@ -251,13 +374,16 @@ tl::expected<std::string, std::string> render_webhooks(const Policy& policy, con
       {"not-our-own-status",
        "!(has(request.subResource) && request.subResource == \"status\" && request.userInfo.username == \"" +
            target.account + "\")"});
-  std::vector<Webhook> validating = {std::move(guarded), proxy_configs(std::move(with_root))};
+  std::vector<Webhook> validating = {std::move(guarded), proxy_configs(workload_namespaces(policy, own, true))};
   std::vector<Webhook> mutating = {signing_requests(policy, "CREATE", "certificatesigningrequests")};
-  if (!tenants.empty()) {
-    validating.push_back(pods(tenants));
+  if (!tenants.namespaces.names.empty()) {
+    validating.push_back(pods(policy, tenants));
     mutating.push_back(proxy_configs(tenants));
   }
   std::ranges::move(issuer_requests(policy), std::back_inserter(validating));
+  if (!policy.model().namespace_admins.empty()) {
+    validating.push_back(namespaces(policy));
+  }
   return configuration("ValidatingWebhookConfiguration", "validate", target, validating) + "---\n" +
          configuration("MutatingWebhookConfiguration", "mutate", target, mutating);
 }

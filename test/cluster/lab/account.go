@@ -93,6 +93,11 @@ func SignetRules(signers ...string) Rules {
 	}
 }
 
+// LabelRules is what Signet's account needs beside them under a policy that asks namespaces' labels.
+func LabelRules() Rules {
+	return Rules{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list", "watch"}}}
+}
+
 // IstiodRules is what Istio's chart grants istiod for a mesh whose signers live in that domain.
 func IstiodRules(domain string) Rules {
 	csr := "certificatesigningrequests"

@@ -89,6 +89,7 @@ TEST_CASE("a review counts by kind, decision and reason") {
       {"Pod foo/app-0", "denied", "SignerNotAllowed", R"(decision="denied",kind="Pod",reason="SignerNotAllowed")"},
       {"ProxyConfig foo/x", "patched", "", R"(decision="patched",kind="ProxyConfig",reason="")"},
       {"CertificateRequest foo/x", "granted", "", R"(decision="granted",kind="CertificateRequest",reason="")"},
+      {"Namespace foo", "granted", "", R"(decision="granted",kind="Namespace",reason="")"},
       {"Secret foo/x", "denied", "RequestMalformed", R"(decision="denied",kind="other",reason="RequestMalformed")"},
       {"Pod", "denied", "NoSuchReason", R"(decision="denied",kind="Pod",reason="other")"},
   };

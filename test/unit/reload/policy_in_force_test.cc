@@ -59,7 +59,8 @@ TEST_CASE("a policy with the same signers keeps the very same CAs, whatever has 
     Stage stage(fixture_policy().signers(), with_keys);
     stage.cas.remove("foo", "tls.crt");
     stage.api.answer_may_i = [](const AccessQuestion&) -> KubeResult<bool> { return false; };
-    const auto policy = policy_with([](PolicyModel& model) { model.tenants[0].namespaces.push_back(*NamePattern::parse("more")); });
+    const auto policy =
+        policy_with([](PolicyModel& model) { model.tenants[0].namespaces.push_back(*NamePattern::parse("more")); });
     const auto next = stage.successor(policy);
     REQUIRE(next);
     CHECK(next->policy == policy);
