@@ -128,10 +128,6 @@ class PolicyReader {
       }
       if (fields_.choice(item.field("approval"), kApprovalChoices) == "automatic") {
         signer.approval = PolicyModel::Approval::kAutomatic;
-        if (!model.issuers.empty()) {
-          fields_.problem(PolicyRule::kInvalidValue, item.field("approval"),
-                          "is of requests that Signet signs, and the policy's issuers sign in its place");
-        }
       }
       if (signer.name.empty()) {
         return;
