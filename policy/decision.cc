@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <ranges>
 
 namespace signet {
 
@@ -98,11 +99,11 @@ std::string to_line(const Finding& finding) {
 
 std::string to_message(const std::vector<Finding>& findings) {
   std::string message;
-  for (const Finding& finding : findings) {
-    if (!message.empty()) {
-      message += '\n';
-    }
-    message += to_line(finding);
+  for (const Finding& finding : findings | std::views::take(kMaxToldFindings)) {
+    message += (message.empty() ? "" : "\n") + to_line(finding);
+  }
+  if (findings.size() > kMaxToldFindings) {
+    message += "\nsignet: and " + std::to_string(findings.size() - kMaxToldFindings) + " more findings like these";
   }
   return message;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -97,7 +98,10 @@ struct Decision {
 /// "granted", "denied", "not-ours", or "would-deny" of what is tolerated.
 [[nodiscard]] std::string_view to_string(Decision::Verdict verdict);
 
-/// All findings as a user sees them, one a line.
+/// More than a person reads, and few enough that whoever writes 50,000 wrong things is not told megabytes.
+inline constexpr std::size_t kMaxToldFindings = 50;
+
+/// The findings as a user sees them, one a line: the first kMaxToldFindings, and how many more there are.
 [[nodiscard]] std::string to_message(const std::vector<Finding>& findings);
 
 /// What these lead to for a request that is ours.

@@ -475,13 +475,16 @@ Policy::Adjustment Policy::adjust(const SigningRequest& request, const Namespace
   const LimitsInForce limits(*subject.tenant, described_signer(signer));
   const std::int64_t least = limits.min_duration().count();
   const std::int64_t most = limits.max_duration().count();
-  if (!request.expiration_seconds) {
+  // Where a bound is not enforced, nothing is held to it.
+  const auto is_enforced = [&](Reason bound) { return mode_of(bound, subject.tenant, signer) == Mode::kEnforce; };
+  const std::optional<std::int64_t> asked = request.expiration_seconds;
+  if (least > most || (asked && !limits.clamps())) {
+    return adjustment;
+  }
+  if ((!asked || *asked > most) && is_enforced(Reason::kDurationTooLong)) {
     adjustment.expiration_seconds = most;
-  } else if (limits.clamps() && least <= most) {
-    const std::int64_t nearest = std::clamp(*request.expiration_seconds, least, most);
-    if (nearest != *request.expiration_seconds) {
-      adjustment.expiration_seconds = nearest;
-    }
+  } else if (asked && *asked < least && is_enforced(Reason::kDurationTooShort)) {
+    adjustment.expiration_seconds = least;
   }
   return adjustment;
 }

@@ -62,7 +62,8 @@ class Policy {
   /// What a mutation of a request at CREATE should set.
   struct Adjustment {
     std::optional<std::string> signer_name;  ///< the routed signer replaced by the first that the workload may use
-    std::optional<std::int64_t> expiration_seconds;  ///< absent: the maximum; out of bounds: the nearest in them
+    std::optional<std::int64_t>
+        expiration_seconds;  ///< absent: the maximum; out of bounds: the nearest in them; where these are enforced
   };
   /// Never an answer to whether the request is allowed; nothing for one whose tenant cannot be told.
   [[nodiscard]] Adjustment adjust(const SigningRequest& request, const NamespaceLabels& namespaces) const;

@@ -1,15 +1,20 @@
 #include "webhook/review.h"
 
+#include <ranges>
 #include <utility>
+#include <vector>
 
 namespace signet {
 namespace {
+
+// The API server cuts off all of them together after 4 KiB.
+constexpr std::size_t kMaxWarnings = 10;
 
 // Refused for what is enforced; whoever asked is told of the rest what they are to be told.
 AdmissionAnswer answer(const std::vector<Finding>& findings) {
   const std::vector<Finding> enforced = of_mode(findings, Mode::kEnforce);
   AdmissionAnswer answer = enforced.empty() ? AdmissionAnswer::allow() : AdmissionAnswer::deny(enforced);
-  for (const Finding& finding : of_mode(findings, Mode::kWarn)) {
+  for (const Finding& finding : of_mode(findings, Mode::kWarn) | std::views::take(kMaxWarnings)) {
     answer.warnings.push_back(to_line(finding));
   }
   return answer;
