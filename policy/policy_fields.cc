@@ -166,7 +166,7 @@ std::optional<std::int64_t> PolicyFields::number(const PolicyField& at, std::int
   if (!plain || value < least || value > most) {
     problem(plain ? PolicyRule::kInvalidValue : PolicyRule::kWrongType, at,
             "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most),
-            plain ? "" : std::string(kind_of(*at.node)));
+            at.node->kind == YamlNode::Kind::kScalar ? "" : std::string(kind_of(*at.node)));
     return std::nullopt;
   }
   return value;
