@@ -175,6 +175,7 @@ CheckedLifetime check_lifetime(const SigningRequest& request, const LimitsInForc
       checked.granted = foreign ? *annotated : std::min(checked.granted, *annotated);
     }
   }
+  std::ranges::stable_sort(checked.findings, {}, &Finding::reason);
   return checked;
 }
 

@@ -8,6 +8,7 @@
 
 #include "policy/duration.h"
 #include "policy/quoting.h"
+#include "policy/spiffe_id.h"
 #include "policy/workload_signers.h"
 
 namespace signet {
@@ -328,11 +329,7 @@ class Describer {
 
   // --- the request
 
-  [[nodiscard]] bool is_service() const {
-    return !facts_.names.empty() && std::ranges::all_of(facts_.names, [](const SubjectAltName& name) {
-      return name.type == SubjectAltName::Type::kDns || name.type == SubjectAltName::Type::kIp;
-    });
-  }
+  [[nodiscard]] bool is_service() const { return names_a_service(facts_); }
 
   static std::string_view key_text(KeyType type) { return to_string(type); }
   static std::string_view usage_text(Usage usage) { return to_string(usage); }

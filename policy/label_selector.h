@@ -30,4 +30,7 @@ struct LabelSelector {
   friend bool operator==(const LabelSelector&, const LabelSelector&) = default;
 };
 
+/// As kubectl writes it, sorted: "!legacy, env in (prod, test), team=shop". The same for two that require the same.
+[[nodiscard]] std::string to_string(const LabelSelector& selector);
+
 }  // namespace signet

@@ -66,7 +66,8 @@ void read_limits(PolicyFields& fields, const PolicyField& at, CertificateLimits&
   if (least.node != nullptr) {
     limits.min_duration = read_lifetime(fields, least).value_or(limits.min_duration);
   }
-  if (limits.max_duration.count() != 0 && limits.min_duration > limits.max_duration) {
+  const bool stated = least.node != nullptr || most.node != nullptr;  // else it is said where they are
+  if (stated && limits.max_duration.count() != 0 && limits.min_duration > limits.max_duration) {
     fields.problem(PolicyRule::kInvalidValue, least.node != nullptr ? least : most,
                    "no lifetime is both at least " + to_string(limits.min_duration) + " and at most " +
                        to_string(limits.max_duration));

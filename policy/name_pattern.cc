@@ -1,5 +1,7 @@
 #include "policy/name_pattern.h"
 
+#include <algorithm>
+
 #include "policy/kubernetes_names.h"
 
 namespace signet {
@@ -52,13 +54,18 @@ bool NamePattern::covers(const NamePattern& other) const {
 }
 
 bool NamePattern::overlaps(const NamePattern& other) const {
-  if (covers(other) || other.covers(*this)) {
-    return true;
+  if (kind_ == other.kind_ || kind_ == Kind::kExact || other.kind_ == Kind::kExact) {
+    return covers(other) || other.covers(*this);
   }
-  // A prefix and a suffix meet in a name that has both, if it is not too long to be one.
-  const bool ends_differ = kind_ != other.kind_ && kind_ != Kind::kExact && other.kind_ != Kind::kExact;
-  const std::string joined = kind_ == Kind::kPrefix ? text_ + other.text_ : other.text_ + text_;
-  return ends_differ && is_dns_label(joined);
+  // A prefix and a suffix meet in a name that has both, side by side or with some letters in common.
+  const std::string_view prefix = kind_ == Kind::kPrefix ? text_ : other.text_;
+  const std::string_view suffix = kind_ == Kind::kPrefix ? other.text_ : text_;
+  for (std::size_t shared = 0; shared <= std::min(prefix.size(), suffix.size()); ++shared) {
+    if (prefix.ends_with(suffix.substr(0, shared)) && is_dns_label(std::string(prefix).append(suffix.substr(shared)))) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace signet

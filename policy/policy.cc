@@ -4,9 +4,9 @@
 #include <iterator>
 #include <utility>
 
-#include "policy/kubernetes_names.h"
-#include "policy/policy_language.h"
 #include "policy/quoting.h"
+#include "policy/request_subject.h"
+#include "policy/requester_check.h"
 #include "policy/workload_signers.h"
 
 namespace signet {
@@ -18,30 +18,6 @@ bool contains(const Range& range, const Value& value) {
 }
 
 std::string rule_of(const PolicyModel::Tenant& tenant) { return "tenants[" + tenant.name + "]"; }
-
-// The service account that an identity names, by exact user name and group (never one without the other: a user name
-// alone can be had from any authenticator).
-bool is_service_account_of(const SpiffeId& id, const SigningRequest& request) {
-  std::string username(kServiceAccountPrefix);
-  username.append(id.ns()).append(":").append(id.service_account());
-  std::string group(kServiceAccountsGroupPrefix);
-  group.append(id.ns());
-  return request.requester == username && contains(request.requester_groups, group);
-}
-
-// The entry of the lists that is the requester's name or a group of his, or null. `self` is none.
-const std::string* listed_name(const SigningRequest& request, const std::vector<std::string>& requesters,
-                               const std::vector<std::string>& groups) {
-  const auto user = std::ranges::find_if(requesters, [&](const std::string& requester) {
-    return requester != kSelfRequester && requester == request.requester;
-  });
-  if (user != requesters.end()) {
-    return &*user;
-  }
-  const auto group =
-      std::ranges::find_if(groups, [&](const std::string& name) { return contains(request.requester_groups, name); });
-  return group == groups.end() ? nullptr : &*group;
-}
 
 void check_extensions(const Pkcs10Facts& facts, std::vector<Finding>& findings) {
   if (!facts.other_extensions.empty()) {
@@ -72,10 +48,6 @@ std::optional<std::vector<Usage>> signable_usages(const std::vector<std::string>
   return usages.empty() ? std::nullopt : std::optional(std::move(usages));
 }
 
-bool is_of_a_service(const SubjectAltName& name) {
-  return name.type == SubjectAltName::Type::kDns || name.type == SubjectAltName::Type::kIp;
-}
-
 std::string refused_signer(std::string_view signer, const PolicyModel::Tenant& tenant,
                            const std::vector<std::string>& allowed, const std::string& rule) {
   return "asked for signer " + in_quotes(signer) + "; tenant " + in_quotes(tenant.name) + " may use " +
@@ -87,8 +59,15 @@ std::string refused_signer(std::string_view signer, const PolicyModel::Tenant& t
 Policy::Policy(PolicyModel model, std::string digest)
     : model_(std::move(model)), digest_(std::move(digest)), tenancy_(model_.tenants), service_names_(model_.tenants) {
   for (std::size_t i = 0; i < model_.tenants.size(); ++i) {
-    for (std::string& signer : signers_of_tenant(model_.tenants[i])) {
-      tenants_by_signer_[signer].push_back(i);
+    const PolicyModel::Tenant& tenant = model_.tenants[i];
+    for (std::string& signer : signers_of_tenant(tenant)) {
+      tenant_by_signer_.try_emplace(signer, i);
+      const auto [known, added] = modes_by_signer_.try_emplace(signer);
+      for (const Reason reason : kReasons) {
+        Mode& strictest = known->second[static_cast<std::size_t>(reason)];
+        const Mode mode = mode_of(reason, &tenant, {});
+        strictest = added ? mode : std::min(strictest, mode);  // the stricter comes first
+      }
       signers_.push_back(std::move(signer));
     }
   }
@@ -113,26 +92,23 @@ bool Policy::governs(std::string_view signer_name) const {
     return false;
   }
   return model_.other_signers == PolicyModel::OtherSigners::kDeny || *signer == model_.routed_signer ||
-         std::ranges::binary_search(signers_, *signer);
+         has_signer(*signer);
 }
+
+bool Policy::has_signer(std::string_view signer) const { return std::ranges::binary_search(signers_, signer); }
 
 std::string Policy::signer_name(std::string_view signer) const {
   return model_.signer_domain + "/" + std::string(signer);
 }
 
 const PolicyModel::Tenant* Policy::tenant_of_namespace(std::string_view ns, const NamespaceLabels& namespaces) const {
-  const Tenancy::Owner owner = owner_of_namespace(ns, namespaces);
+  const Tenancy::Owner owner = tenancy_.owner_of(ns, namespaces);
   return owner.kind == Tenancy::Owner::Kind::kTenant ? &model_.tenants[owner.tenant] : nullptr;
 }
 
-Tenancy::Owner Policy::owner_of_namespace(std::string_view ns, const NamespaceLabels& namespaces) const {
-  const std::shared_ptr<const Labels> labels = tenancy_.asks_labels() ? namespaces.find(ns) : nullptr;
-  return tenancy_.owner_of(ns, labels.get());
-}
-
 const PolicyModel::Tenant* Policy::tenant_of_signer(std::string_view signer) const {
-  const auto owners = tenants_by_signer_.find(signer);
-  return owners == tenants_by_signer_.end() ? nullptr : &model_.tenants[owners->second.front()];
+  const auto owner = tenant_by_signer_.find(signer);
+  return owner == tenant_by_signer_.end() ? nullptr : &model_.tenants[owner->second];
 }
 
 const PolicyModel::Tenant* Policy::tenant_named(std::string_view name) const {
@@ -145,171 +121,18 @@ Mode Policy::mode_of(Reason reason, const PolicyModel::Tenant* tenant, std::stri
     return Mode::kEnforce;
   }
   const Mode for_all = model_.modes.of(reason).value_or(Mode::kEnforce);
-  const auto mode_for = [&](const PolicyModel::Tenant& one) { return one.modes.of(reason).value_or(for_all); };
-  Mode mode = tenant == nullptr ? for_all : mode_for(*tenant);
-  if (const auto owners = tenants_by_signer_.find(signer); owners != tenants_by_signer_.end()) {
-    for (const std::size_t owner : owners->second) {
-      mode = std::min(mode, mode_for(model_.tenants[owner]));  // the stricter comes first
-    }
-  }
-  return mode;
+  const Mode mode = tenant == nullptr ? for_all : tenant->modes.of(reason).value_or(for_all);
+  const auto of_signer = modes_by_signer_.find(signer);
+  return of_signer == modes_by_signer_.end()
+             ? mode
+             : std::min(mode, of_signer->second[static_cast<std::size_t>(reason)]);  // the stricter comes first
 }
 
-std::string Policy::no_tenant(std::string_view ns, Tenancy::Owner::Kind kind) const {
-  std::string told = "namespace " + in_quotes(ns);
-  switch (kind) {
-    case Tenancy::Owner::Kind::kTenant:
-    case Tenancy::Owner::Kind::kNobody:
-      told += std::string(" belongs to no tenant (tenants[].namespaces") +
-              (tenancy_.asks_labels() ? ", tenants[].namespaceSelector)" : ")");
-      break;
-    case Tenancy::Owner::Kind::kUnknown:
-      told += " is no tenant's by its name, and its labels are not known (tenants[].namespaceSelector)";
-      break;
-    case Tenancy::Owner::Kind::kContested:
-      told += " could be more than one tenant's (tenants[].namespaces, tenants[].namespaceSelector)";
-      break;
-  }
-  return told + "; nothing is signed for it";
-}
-
-void Policy::find_workload(const std::string& uri, const NamespaceLabels& namespaces, Subject& subject) const {
-  subject.made.add(Reason::kIdentityInvalid);
-  tl::expected<SpiffeId, std::string> id = SpiffeId::parse(uri);
-  if (!id) {
-    subject.findings.push_back(
-        {Reason::kIdentityInvalid, in_quotes(uri) + " is not an identity of this mesh: " + id.error()});
-    return;
-  }
-  if (!contains(model_.trust_domains, id->trust_domain())) {
-    subject.findings.push_back({Reason::kIdentityInvalid, in_quotes(uri) + " is of trust domain " +
-                                                              in_quotes(id->trust_domain()) + "; ours are " +
-                                                              joined(model_.trust_domains) + " (trustDomains)"});
-    return;
-  }
-  subject.made.add(Reason::kNoTenant);
-  const Tenancy::Owner owner = owner_of_namespace(id->ns(), namespaces);
-  if (owner.kind == Tenancy::Owner::Kind::kTenant) {
-    subject.tenant = &model_.tenants[owner.tenant];
-  } else {
-    subject.findings.push_back({Reason::kNoTenant, no_tenant(id->ns(), owner.kind)});
-    subject.undecided = owner.kind == Tenancy::Owner::Kind::kUnknown;
-  }
-  subject.id = *std::move(id);
-}
-
-void Policy::find_service(const std::vector<SubjectAltName>& names, std::string_view signer, Subject& subject) const {
-  std::vector<std::string_view> unlisted;
-  for (auto name = names.begin(); name != names.end(); ++name) {
-    const std::optional<ServiceNames::Owner> owner = service_names_.owner_of(*name);
-    const PolicyModel::Tenant* const tenant = owner ? &model_.tenants[owner->tenant] : nullptr;
-    // A name of another signer's tenant is told apart from nobody's by nothing.
-    if (tenant == nullptr || !contains(tenant->signers, signer) ||
-        (subject.tenant != nullptr && subject.tenant != tenant)) {
-      unlisted.push_back(name->value);
-    } else {
-      subject.tenant = tenant;
-      if (owner->service) {
-        subject.services.push_back(&tenant->services[*owner->service]);
-      } else {
-        subject.names_of_all_requesters = true;
-      }
-    }
-    if (std::find(names.begin(), name, *name) != name) {
-      subject.findings.push_back({Reason::kSubjectAltNameNotAllowed, "asked for " + in_quotes(name->value) + " twice"});
-    }
-  }
-  if (!unlisted.empty()) {
-    subject.tenant = nullptr;
-    subject.findings.push_back({Reason::kSubjectAltNameNotAllowed,
-                                "asked for " + joined(unlisted, in_quotes) + " from signer " + in_quotes(signer) +
-                                    "; allowed are the names that this signer's tenant lists "
-                                    "(tenants[].dnsNames, tenants[].services)"});
-  }
-}
-
-Policy::Subject Policy::subject_of(const Pkcs10Facts& facts, std::string_view signer,
-                                   const NamespaceLabels& namespaces) const {
-  using Type = SubjectAltName::Type;
-  Subject subject;
-  subject.made.add(Reason::kSubjectAltNameNotAllowed);
-  if (facts.subject_alt_name_extensions != 1 || facts.names.empty()) {
-    subject.findings.push_back({Reason::kSubjectAltNameNotAllowed,
-                                "asked with " + std::to_string(facts.subject_alt_name_extensions) +
-                                    " subject alternative name extensions and " + std::to_string(facts.names.size()) +
-                                    " names; exactly one extension that names one identity is allowed"});
-    return subject;
-  }
-  if (facts.names.size() == 1 && facts.names.front().type == Type::kUri) {
-    find_workload(facts.names.front().value, namespaces, subject);
-    return subject;
-  }
-  if (!std::ranges::all_of(facts.names, is_of_a_service)) {
-    subject.findings.push_back(
-        {Reason::kSubjectAltNameNotAllowed,
-         "asked for " + joined(facts.names, [](const SubjectAltName& name) { return in_quotes(name.value); }) +
-             "; allowed is exactly one SPIFFE URI and no other name, or DNS names and IP addresses only"});
-    return subject;
-  }
-  if (!std::ranges::binary_search(signers_, signer)) {
-    subject.made = {};
-    return subject;  // nobody's signer has nobody's names: the signer is the finding
-  }
-  find_service(facts.names, signer, subject);
-  return subject;
-}
-
-const std::string* Policy::listed_requester(const SigningRequest& request, const Subject& subject) const {
-  const PolicyModel::Tenant* const tenant = subject.tenant;
-  if (const std::string* const name = listed_name(request, model_.requesters, model_.requester_groups)) {
-    return name;
-  }
-  if (tenant != nullptr) {
-    if (const std::string* const name = listed_name(request, tenant->requesters, tenant->requester_groups)) {
-      return name;
-    }
-  }
-  if (!subject.id || !is_service_account_of(*subject.id, request)) {
-    return nullptr;
-  }
-  const auto self_of = [](const std::vector<std::string>& requesters) {
-    const auto self = std::ranges::find(requesters, kSelfRequester);
-    return self == requesters.end() ? nullptr : &*self;
-  };
-  const std::string* const for_all = self_of(model_.requesters);
-  return for_all != nullptr || tenant == nullptr ? for_all : self_of(tenant->requesters);
-}
-
-void Policy::check_requester(const SigningRequest& request, const Subject& subject, EvaluationTrace& told,
-                             Decision& decision) const {
-  told.made.add(Reason::kRequesterNotAllowed);
-  const std::string rule = subject.tenant == nullptr ? "" : rule_of(*subject.tenant);
-  const auto refuse = [&](const std::string& lists) {
-    decision.findings.push_back({Reason::kRequesterNotAllowed, in_quotes(request.requester) + " may not ask for " +
-                                                                   in_quotes(decision.identity) +
-                                                                   "; allowed are the accounts listed in " + lists});
-  };
-  // The names of a service are for those that it lists, and for nobody who may ask for the tenant's others.
-  for (const PolicyModel::Service* const service : subject.services) {
-    const std::string* const listed = listed_name(request, service->requesters, service->requester_groups);
-    if (listed == nullptr) {
-      return refuse(rule + ".services[].requesters");
-    }
-    told.requester = listed;
-  }
-  if (subject.services.empty() || subject.names_of_all_requesters) {
-    told.requester = listed_requester(request, subject);
-    if (told.requester == nullptr) {
-      refuse(rule.empty() ? "requesters" : "requesters and " + rule + ".requesters");
-    }
-  }
-}
-
-void Policy::check_signer(std::string_view signer, const Subject& subject, EvaluationTrace& told,
+void Policy::check_signer(std::string_view signer, const RequestSubject& subject, EvaluationTrace& told,
                           Decision& decision) const {
   const PolicyModel::Tenant* const tenant = subject.tenant;
   if (tenant == nullptr) {
-    if (!std::ranges::binary_search(signers_, signer)) {
+    if (!has_signer(signer)) {
       told.made.add(Reason::kSignerNotAllowed);
       decision.findings.push_back(
           {Reason::kSignerNotAllowed, "asked for signer " + in_quotes(signer) + ", which no tenant has"});
@@ -388,7 +211,7 @@ Decision Policy::evaluate(const SigningRequest& request, const NamespaceLabels& 
   const Pkcs10Facts& facts = *request.pkcs10;
   decision.identity = joined(facts.names, &SubjectAltName::value);
 
-  Subject subject = subject_of(facts, signer, namespaces);
+  RequestSubject subject = subject_of(*this, facts, signer, namespaces);
   const PolicyModel::Tenant* const tenant = subject.tenant;
   decision.undecided = subject.undecided;
   told.made = subject.made;
@@ -399,17 +222,19 @@ Decision Policy::evaluate(const SigningRequest& request, const NamespaceLabels& 
   // In the order of the table that users know: the first finding is the reason they are given.
   const bool verified = facts.signature == Pkcs10Facts::Signature::kVerified;
   // With a key that is refused anyway, what it has signed does not matter.
-  const bool key_matters =
-      facts.key_type && (tenant == nullptr || LimitsInForce(*tenant, told.signer).allows(*facts.key_type) ||
-                         mode_of(Reason::kKeyNotAllowed, tenant, signer) != Mode::kEnforce);
-  if (key_matters) {
+  if (facts.key_type && (tenant == nullptr || LimitsInForce(*tenant, told.signer).allows(*facts.key_type))) {
     told.made.add(Reason::kRequestMalformed);
     if (!verified) {
       findings.push_back({Reason::kRequestMalformed,
                           "spec.request: its signature does not verify with its own key (proof of possession)"});
     }
   }
-  check_requester(request, subject, told, decision);
+  CheckedRequester requester = check_requester(model_, request, subject);
+  told.made.add(Reason::kRequesterNotAllowed);
+  told.requester = requester.listed;
+  if (requester.finding) {
+    findings.push_back(*std::move(requester.finding));
+  }
   told.made.add(Reason::kExtensionNotAllowed);
   told.made.add(Reason::kCaRequested);
   check_extensions(facts, findings);
@@ -429,9 +254,11 @@ Decision Policy::evaluate(const SigningRequest& request, const NamespaceLabels& 
   }
 
   std::optional<std::vector<Usage>> usages = signable_usages(request.usages);
-  const bool signable = tenant != nullptr && facts.key_type && verified && usages && lifetime.count() > 0 &&
-                        std::ranges::binary_search(signers_, signer);
-  decide(tenant, signer, signable || signing_of(request) == Signing::kForeign, decision);
+  const bool signable =
+      tenant != nullptr && facts.key_type && verified && usages && lifetime.count() > 0 && has_signer(signer);
+  const bool signable_by_others =
+      signing_of(request) == Signing::kForeign && facts.signature != Pkcs10Facts::Signature::kFailed;
+  decide(tenant, signer, signable || signable_by_others, decision);
   if (decision.denied() || !signable) {
     return decision;
   }
@@ -464,7 +291,7 @@ Policy::Adjustment Policy::adjust(const SigningRequest& request, const Namespace
     return adjustment;
   }
   std::string_view signer = *signer_in_domain(request.signer_name);
-  const Subject subject = subject_of(*request.pkcs10, signer, namespaces);
+  const RequestSubject subject = subject_of(*this, *request.pkcs10, signer, namespaces);
   if (subject.tenant == nullptr) {
     return adjustment;
   }

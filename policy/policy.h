@@ -1,10 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "policy/certificate_limits.h"
@@ -13,7 +13,6 @@
 #include "policy/policy_model.h"
 #include "policy/service_names.h"
 #include "policy/signing_request.h"
-#include "policy/spiffe_id.h"
 #include "policy/tenancy.h"
 
 namespace signet {
@@ -39,6 +38,8 @@ struct EvaluationTrace {
   const PolicyModel::Signer* signer = nullptr;  ///< what is said of the signer that was asked for; null: nothing
   const std::string* requester = nullptr;       ///< the listed user or group that the request was made as; null: none
 };
+
+struct RequestSubject;
 
 /// Rules, ready to be asked. Immutable and safe to share between threads.
 class Policy {
@@ -78,6 +79,7 @@ class Policy {
   [[nodiscard]] const PolicyModel::Tenant* tenant_of_namespace(std::string_view ns,
                                                                const NamespaceLabels& namespaces) const;
   [[nodiscard]] const Tenancy& tenancy() const { return tenancy_; }
+  [[nodiscard]] const ServiceNames& service_names() const { return service_names_; }
 
   /// What a finding of this reason leads to: the strictest of what `tenant` says, whose request or namespace it is
   /// (null: nobody's), and what the tenants say whose signer `signer` is (without the domain; empty: none is asked
@@ -91,6 +93,7 @@ class Policy {
 
   /// Every signer that a tenant has, sorted, each once, without the domain.
   [[nodiscard]] const std::vector<std::string>& signers() const { return signers_; }
+  [[nodiscard]] bool has_signer(std::string_view signer) const;
   /// What spec.signers says of `signer`, or null.
   [[nodiscard]] const PolicyModel::Signer* described_signer(std::string_view signer) const;
   /// The Secret with the CA of `signer`: what spec.signers says, else "<signer>-ca".
@@ -100,29 +103,9 @@ class Policy {
   [[nodiscard]] const std::string& digest() const { return digest_; }
 
  private:
-  /// Whose request it is, as far as it can be told, and the identity or names that told it.
-  struct Subject {
-    const PolicyModel::Tenant* tenant = nullptr;
-    std::optional<SpiffeId> id;
-    std::vector<const PolicyModel::Service*> services;  ///< of the names that only some may ask for
-    bool names_of_all_requesters = false;               ///< whether there is a name that whoever may ask can ask for
-    std::vector<Finding> findings;
-    CheckSet made;
-    bool undecided = false;
-  };
-  [[nodiscard]] Tenancy::Owner owner_of_namespace(std::string_view ns, const NamespaceLabels& namespaces) const;
-  [[nodiscard]] std::string no_tenant(std::string_view ns, Tenancy::Owner::Kind kind) const;
-  [[nodiscard]] Subject subject_of(const Pkcs10Facts& facts, std::string_view signer,
-                                   const NamespaceLabels& namespaces) const;
-  void find_workload(const std::string& uri, const NamespaceLabels& namespaces, Subject& subject) const;
-  void find_service(const std::vector<SubjectAltName>& names, std::string_view signer, Subject& subject) const;
-  /// The entry of a list of requesters that lets the requester ask, `self` last of all; or null.
-  [[nodiscard]] const std::string* listed_requester(const SigningRequest& request, const Subject& subject) const;
   [[nodiscard]] Signing signing_of(const SigningRequest& request) const;
-
-  void check_requester(const SigningRequest& request, const Subject& subject, EvaluationTrace& told,
-                       Decision& decision) const;
-  void check_signer(std::string_view signer, const Subject& subject, EvaluationTrace& told, Decision& decision) const;
+  void check_signer(std::string_view signer, const RequestSubject& subject, EvaluationTrace& told,
+                    Decision& decision) const;
   std::chrono::seconds check_limits(const SigningRequest& request, std::string_view signer,
                                     const PolicyModel::Tenant* tenant, EvaluationTrace& told, Decision& decision) const;
   /// Gives each finding its mode, and the decision its verdict.
@@ -132,8 +115,9 @@ class Policy {
   PolicyModel model_;
   std::string digest_;
   std::vector<std::string> signers_;
-  ByName<std::size_t> described_signers_;               ///< index into model_.signers
-  ByName<std::vector<std::size_t>> tenants_by_signer_;  ///< indices into model_.tenants
+  ByName<std::size_t> described_signers_;                      ///< index into model_.signers
+  ByName<std::size_t> tenant_by_signer_;                       ///< index into model_.tenants
+  ByName<std::array<Mode, kReasons.size()>> modes_by_signer_;  ///< of each reason the strictest that its tenants have
   Tenancy tenancy_;
   ServiceNames service_names_;
 };

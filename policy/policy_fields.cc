@@ -103,21 +103,20 @@ void PolicyFields::expect_text(const PolicyField& at, std::string_view expected)
   }
 }
 
-std::string PolicyFields::name(const PolicyField& at, const Check& valid, std::string_view what,
-                               std::span<const std::string_view> known) {
-  if (at.node == nullptr) {
-    return {};
-  }
+std::optional<std::string> PolicyFields::valid_text(const PolicyField& at, const Check& valid, std::string_view what,
+                                                    std::span<const std::string_view> known) {
   std::optional<std::string> value = text(at);
-  if (!value) {
-    return {};
-  }
-  if (!valid(*value)) {
+  if (value && !valid(*value)) {
     problem(PolicyRule::kInvalidValue, at, in_quotes(*value) + " is not " + std::string(what),
             near_name_hint(*value, known));
-    return {};
+    return std::nullopt;
   }
-  return *std::move(value);
+  return value;
+}
+
+std::string PolicyFields::name(const PolicyField& at, const Check& valid, std::string_view what,
+                               std::span<const std::string_view> known) {
+  return at.node == nullptr ? "" : valid_text(at, valid, what, known).value_or("");
 }
 
 std::string PolicyFields::choice(const PolicyField& at, std::span<const std::string_view> choices) {
@@ -129,22 +128,28 @@ std::string PolicyFields::choice(const PolicyField& at, std::span<const std::str
       at, [&](std::string_view text) { return std::ranges::find(choices, text) != choices.end(); }, what, choices);
 }
 
+void PolicyFields::each_name(const PolicyField& at, const Check& valid, std::string_view what,
+                             std::span<const std::string_view> known,
+                             const std::function<void(const PolicyField&, std::string)>& use) {
+  std::unordered_map<std::string_view, int> line_of;
+  each_item(at, [&](const PolicyField& item) {
+    std::optional<std::string> name = valid_text(item, valid, what, known);
+    if (!name) {
+      return;
+    }
+    if (const auto [first, added] = line_of.emplace(item.node->scalar, item.node->mark.line); !added) {
+      problem(PolicyRule::kRepeatedValue, item,
+              in_quotes(*name) + " is repeated; it stands in line " + std::to_string(first->second) + " already");
+      return;
+    }
+    use(item, *std::move(name));
+  });
+}
+
 std::vector<std::string> PolicyFields::names(const PolicyField& at, const Check& valid, std::string_view what,
                                              std::span<const std::string_view> known) {
   std::vector<std::string> names;
-  std::unordered_map<std::string, int> line_of;
-  each_item(at, [&](const PolicyField& item) {
-    std::string name = this->name(item, valid, what, known);
-    if (name.empty()) {
-      return;
-    }
-    if (const auto [first, added] = line_of.emplace(name, item.node->mark.line); !added) {
-      problem(PolicyRule::kRepeatedValue, item,
-              in_quotes(name) + " is repeated; it stands in line " + std::to_string(first->second) + " already");
-      return;
-    }
-    names.push_back(std::move(name));
-  });
+  each_name(at, valid, what, known, [&](const PolicyField&, std::string name) { names.push_back(std::move(name)); });
   return names;
 }
 
@@ -161,7 +166,7 @@ std::optional<std::int64_t> PolicyFields::number(const PolicyField& at, std::int
   if (!plain || value < least || value > most) {
     problem(plain ? PolicyRule::kInvalidValue : PolicyRule::kWrongType, at,
             "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most),
-            plain ? "" : std::string(kind_of(*at.node)));
+            at.node->kind == YamlNode::Kind::kScalar ? "" : std::string(kind_of(*at.node)));
     return std::nullopt;
   }
   return value;
@@ -191,15 +196,11 @@ std::vector<std::pair<std::string, std::string>> PolicyFields::labels(const Poli
     problem(PolicyRule::kInvalidValue, at, "must not be empty");
   }
   for (const auto& [key, value] : at.node->entries) {
-    if (!is_label_key(key.scalar)) {
-      problem(PolicyRule::kInvalidValue, {&key, at.path}, in_quotes(key.scalar) + " is not a label's key");
-    } else if (const auto read = text({&value, at.path + "." + key.scalar})) {
-      if (is_label_value(*read)) {
-        labels.emplace_back(key.scalar, *read);
-      } else {
-        problem(PolicyRule::kInvalidValue, {&value, at.path + "." + key.scalar},
-                in_quotes(*read) + " is not a label's value");
-      }
+    if (!valid_text({&key, at.path}, is_label_key, "a label's key", {})) {
+      continue;
+    }
+    if (auto read = valid_text({&value, at.path + "." + key.scalar}, is_label_value, "a label's value", {})) {
+      labels.emplace_back(key.scalar, *std::move(read));
     }
   }
   return labels;

@@ -45,7 +45,11 @@ class PolicyFields {
                                  std::span<const std::string_view> known = {});
   /// One of `choices`; empty where it is absent or wrong.
   [[nodiscard]] std::string choice(const PolicyField& at, std::span<const std::string_view> choices);
-  /// A list of them, none twice.
+  /// Gives each of a list of them to `use`, with its place; none twice, and none that is wrong.
+  void each_name(const PolicyField& at, const Check& valid, std::string_view what,
+                 std::span<const std::string_view> known,
+                 const std::function<void(const PolicyField&, std::string)>& use);
+  /// The same, all together.
   [[nodiscard]] std::vector<std::string> names(const PolicyField& at, const Check& valid, std::string_view what,
                                                std::span<const std::string_view> known = {});
   /// A whole number without sign, from `least` to `most`.
@@ -61,6 +65,9 @@ class PolicyFields {
   [[nodiscard]] std::vector<PolicyProblem> take_problems();
 
  private:
+  [[nodiscard]] std::optional<std::string> valid_text(const PolicyField& at, const Check& valid, std::string_view what,
+                                                      std::span<const std::string_view> known);
+
   std::string file_;
   std::vector<PolicyProblem> problems_;
 };

@@ -102,6 +102,10 @@ class PolicyReader {
       }
       PolicyModel::LockedVariable variable;
       variable.name = fields_.name(item.field("name"), is_variable, "the name of a variable (A-Z, a-z, 0-9 and '_')");
+      if (variable.name == kCertSignerVariable) {
+        fields_.problem(PolicyRule::kInvalidValue, item.field("name"),
+                        in_quotes(variable.name) + " has its own rule: it may name the tenant's signers");
+      }
       variable.values = fields_.names(item.field("values"), is_word, "a value without spaces");
       if (variable.name.empty()) {
         return;
@@ -182,10 +186,9 @@ class PolicyReader {
     return is_dns_subdomain(name) && name.find('.') != std::string_view::npos;
   }
   static bool is_variable(std::string_view name) {
-    return !name.empty() && !(name.front() >= '0' && name.front() <= '9') && name != kCertSignerVariable &&
-           std::ranges::all_of(name, [](char c) {
-             return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-           });
+    return !name.empty() && !(name.front() >= '0' && name.front() <= '9') && std::ranges::all_of(name, [](char c) {
+      return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
   }
 
   PolicyFields fields_;

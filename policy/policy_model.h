@@ -20,11 +20,11 @@ struct CertificateLimits {
   /// What becomes of a lifetime out of bounds at CREATE: the nearest that is allowed, or a refusal.
   enum class OutOfBounds { kClamp, kDeny };
 
-  std::vector<KeyType> keys;
-  std::vector<Usage> usages;
+  std::vector<KeyType> keys = {};
+  std::vector<Usage> usages = {};
   std::chrono::seconds min_duration{0};
   std::chrono::seconds max_duration{0};
-  std::optional<OutOfBounds> out_of_bounds;
+  std::optional<OutOfBounds> out_of_bounds = {};
 };
 
 /// How much the checks of a policy count, by the reason that they fail with.

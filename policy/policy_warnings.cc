@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -59,7 +60,7 @@ class PolicyWarnings {
       const Tenant& tenant = model_.tenants[i];
       about_namespaces(tenant, at.field("namespaces"));
       about_selector(tenant, at.field("namespaceSelector"));
-      about_signers(tenant, at.field("signers"));
+      about_signers(tenant, at);
       about_dns_names(tenant, at);
       about_requesters(tenant, at);
       about_modes(tenant.modes, "tenant " + in_quotes(tenant.name), at.field("modes"));
@@ -192,10 +193,17 @@ class PolicyWarnings {
     const auto secret_of = [](const PolicyModel::Signer& signer) {
       return signer.secret_name.empty() ? signer.name + "-ca" : signer.secret_name;
     };
+    if (model_.signers.empty()) {
+      return;
+    }
+    std::unordered_set<std::string_view> described;
+    for (const PolicyModel::Signer& signer : model_.signers) {
+      described.insert(signer.name);
+    }
     std::unordered_map<std::string, std::string> signer_by_secret;
     for (const Tenant& tenant : model_.tenants) {
       for (const std::string& signer : signers_of_tenant(tenant)) {
-        if (std::ranges::find(model_.signers, signer, &PolicyModel::Signer::name) == model_.signers.end()) {
+        if (!described.contains(signer)) {
           signer_by_secret.emplace(signer + "-ca", signer);
         }
       }
@@ -241,9 +249,16 @@ class PolicyWarnings {
   }
 
   void about_signers(const Tenant& tenant, const PolicyField& at) {
+    about_signers(tenant, tenant.signers, at.field("signers"));
+    for (std::size_t i = 0; i < tenant.service_accounts.size(); ++i) {
+      about_signers(tenant, tenant.service_accounts[i].signers, at.field("serviceAccounts").item(i).field("signers"));
+    }
+  }
+
+  void about_signers(const Tenant& tenant, const std::vector<std::string>& signers, const PolicyField& at) {
     const bool owns_root = owns(tenant, model_.root_namespace);
-    for (std::size_t i = 0; i < tenant.signers.size(); ++i) {
-      const std::string& signer = tenant.signers[i];
+    for (std::size_t i = 0; i < signers.size(); ++i) {
+      const std::string& signer = signers[i];
       const PolicyField item = at.item(i);
       if (signer == model_.default_signer && !owns_root) {
         fields_.problem(PolicyRule::kDefaultSignerOfTenant, item,
@@ -252,7 +267,8 @@ class PolicyWarnings {
                             in_quotes(model_.root_namespace) +
                             ": its workloads that name no signer get certificates of " + in_quotes(signer));
       }
-      if (const auto [first, added] = signer_owners_.emplace(signer, Owner{&tenant, item.node->mark.line}); !added) {
+      const auto [first, added] = signer_owners_.emplace(signer, Owner{&tenant, item.node->mark.line});
+      if (!added && first->second.tenant != &tenant) {
         fields_.problem(PolicyRule::kSignerShared, item,
                         "signer " + in_quotes(signer) + " is tenant " + in_quotes(first->second.tenant->name) +
                             "'s too (line " + std::to_string(first->second.line) +

@@ -14,9 +14,11 @@ namespace signet {
 template <typename Range, typename Projection = std::identity>
 [[nodiscard]] std::string joined(const Range& range, Projection projection = {}) {
   std::string result;
+  bool first = true;
   for (const auto& element : range) {
-    result += result.empty() ? "" : ", ";
+    result += first ? "" : ", ";
     result += std::invoke(projection, element);
+    first = false;
   }
   return result;
 }

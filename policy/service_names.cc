@@ -1,5 +1,7 @@
 #include "policy/service_names.h"
 
+#include <algorithm>
+
 #include "policy/kubernetes_names.h"
 
 namespace signet {
@@ -18,8 +20,10 @@ std::optional<std::string_view> parent_of(std::string_view name) {
 
 }  // namespace
 
-bool matches_dns_pattern(std::string_view written, std::string_view name) {
-  return written == name || (written.starts_with(kWildcard) && parent_of(name) == written.substr(kWildcard.size()));
+bool names_a_service(const Pkcs10Facts& facts) {
+  return !facts.names.empty() && std::ranges::all_of(facts.names, [](const SubjectAltName& name) {
+    return name.type == SubjectAltName::Type::kDns || name.type == SubjectAltName::Type::kIp;
+  });
 }
 
 ServiceNames::ServiceNames(const std::vector<PolicyModel::Tenant>& tenants) {

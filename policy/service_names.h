@@ -9,8 +9,8 @@
 
 namespace signet {
 
-/// Whether `name` is what the pattern `written` stands for: itself, or with "*." one label, or the star, in its place.
-[[nodiscard]] bool matches_dns_pattern(std::string_view written, std::string_view name);
+/// Whether a service asks, not a workload: for DNS names and IP addresses alone.
+[[nodiscard]] bool names_a_service(const Pkcs10Facts& facts);
 
 /// Whose DNS names and IP addresses are whose.
 class ServiceNames {
@@ -22,7 +22,8 @@ class ServiceNames {
     /// Its index among the tenant's services: who may ask. Nothing: whoever may ask for the tenant.
     std::optional<std::size_t> service;
   };
-  /// The owner of a DNS name or IP address: of what is written for it, the most exact.
+  /// The owner of a DNS name or IP address: whoever has it as it is written, else whoever has a star in place of its
+  /// first label, which may be a star too.
   [[nodiscard]] std::optional<Owner> owner_of(const SubjectAltName& name) const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 
 namespace signet {
 namespace {
@@ -116,6 +117,11 @@ Owner Tenancy::owner_of(std::string_view ns, const Labels* labels) const {
     return by_name;
   }
   return labels == nullptr ? Owner{.kind = Owner::Kind::kUnknown, .tenant = 0} : owner_by_labels(*labels);
+}
+
+Owner Tenancy::owner_of(std::string_view ns, const NamespaceLabels& namespaces) const {
+  const std::shared_ptr<const Labels> labels = selectors_.empty() ? nullptr : namespaces.find(ns);
+  return owner_of(ns, labels.get());
 }
 
 }  // namespace signet

@@ -40,6 +40,8 @@ class Tenancy {
 
   /// `labels`: null where they are not known.
   [[nodiscard]] Owner owner_of(std::string_view ns, const Labels* labels) const;
+  /// The same by the labels that `namespaces` knows.
+  [[nodiscard]] Owner owner_of(std::string_view ns, const NamespaceLabels& namespaces) const;
   /// By its name alone.
   [[nodiscard]] Owner owner_by_name(std::string_view ns) const;
 

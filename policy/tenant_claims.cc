@@ -28,6 +28,10 @@ void TenantClaims::claim_namespace(const PolicyField& at, const NamePattern& pat
   claims.push_back({pattern.text(), tenant, at.node, at.path});
 }
 
+void TenantClaims::claim_selector(const PolicyField& at, const LabelSelector& selector, const std::string& tenant) {
+  selectors_.push_back({to_string(selector), tenant, at.node, at.path});
+}
+
 void TenantClaims::claim_dns_name(const PolicyField& at, const std::string& name, const std::string& tenant) {
   if (name.starts_with("*.")) {
     dns_parents_.push_back({name.substr(2), tenant, at.node, at.path});
@@ -103,6 +107,7 @@ void TenantClaims::tell_covered_namespaces(PolicyFields& fields) const {
 void TenantClaims::tell_overlaps(PolicyFields& fields) const {
   tell_repeated(tenants_, true, "", "", fields);
   tell_covered_namespaces(fields);
+  tell_repeated(selectors_, true, "", "", fields);
   tell_repeated(dns_names_, true, "", "", fields);
   const FirstClaims parents = tell_repeated(dns_parents_, true, "*.", "", fields);
   tell_repeated(ip_addresses_, true, "", "", fields);

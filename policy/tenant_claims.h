@@ -6,17 +6,19 @@
 #include <unordered_map>
 #include <vector>
 
+#include "policy/label_selector.h"
 #include "policy/name_pattern.h"
 #include "policy/policy_fields.h"
 
 namespace signet {
 
-/// What tenants say is theirs, and nobody else's: namespaces, DNS names, IP addresses and their own names. Keeps the
-/// places of it, so the tree that they are in must live as long.
+/// What tenants say is theirs, and nobody else's: namespaces, what selects them, DNS names, IP addresses and their own
+/// names. Keeps the places of it, so the tree that they are in must live as long.
 class TenantClaims {
  public:
   void claim_tenant(const PolicyField& at, const std::string& name);
   void claim_namespace(const PolicyField& at, const NamePattern& pattern, const std::string& tenant);
+  void claim_selector(const PolicyField& at, const LabelSelector& selector, const std::string& tenant);
   /// Exact, or "*." and a name.
   void claim_dns_name(const PolicyField& at, const std::string& name, const std::string& tenant);
   void claim_ip_address(const PolicyField& at, const std::string& address, const std::string& tenant);
@@ -44,6 +46,7 @@ class TenantClaims {
   Claims exact_namespaces_;
   Claims namespace_prefixes_;
   Claims namespace_suffixes_;
+  Claims selectors_;  ///< as written
   Claims dns_names_;
   Claims dns_parents_;
   Claims ip_addresses_;

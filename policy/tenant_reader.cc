@@ -1,7 +1,6 @@
 #include "policy/tenant_reader.h"
 
 #include <algorithm>
-#include <functional>
 #include <set>
 #include <utility>
 
@@ -23,22 +22,6 @@ bool is_dns_pattern(std::string_view name) {
 }
 
 bool is_namespace_pattern(std::string_view name) { return NamePattern::parse(name).has_value(); }
-
-// Each text of a list that is a value there, once: what else is in it has been told.
-void each_value(const PolicyField& at, const PolicyFields::Check& valid,
-                const std::function<void(const PolicyField&, const std::string&)>& use) {
-  if (at.node == nullptr || at.node->kind != YamlNode::Kind::kSequence) {
-    return;
-  }
-  std::set<std::string_view> seen;
-  for (std::size_t i = 0; i < at.node->items.size(); ++i) {
-    const YamlNode& item = at.node->items[i];
-    if (item.kind == YamlNode::Kind::kScalar && !item.ambiguous && valid(item.scalar) &&
-        seen.insert(item.scalar).second) {
-      use(at.item(i), item.scalar);
-    }
-  }
-}
 
 }  // namespace
 
@@ -67,10 +50,11 @@ PolicyModel::Tenant TenantReader::read(const PolicyField& at) {
   read_namespaces(at, tenant);
   tenant.signers = read_signers(at.field("signers"));
   read_service_accounts(at.field("serviceAccounts"), tenant);
-  tenant.dns_names = fields_.names(at.field("dnsNames"), is_dns_subdomain, "a DNS name in lower case");
-  each_value(at.field("dnsNames"), is_dns_subdomain, [&](const PolicyField& item, const std::string& name) {
-    claims_.claim_dns_name(item, name, tenant.name);
-  });
+  fields_.each_name(at.field("dnsNames"), is_dns_subdomain, "a DNS name in lower case", {},
+                    [&](const PolicyField& item, std::string name) {
+                      claims_.claim_dns_name(item, name, tenant.name);
+                      tenant.dns_names.push_back(std::move(name));
+                    });
   read_services(at.field("services"), tenant);
   tenant.requesters = read_requesters(fields_, at.field("requesters"));
   tenant.requester_groups = read_groups(fields_, at.field("requesterGroups"));
@@ -97,15 +81,16 @@ void TenantReader::read_namespaces(const PolicyField& at, PolicyModel::Tenant& t
   if (names.node == nullptr && selector.node == nullptr) {
     fields_.problem(PolicyRule::kMissingKey, at, "one of the keys \"namespaces\" and \"namespaceSelector\" is missing");
   }
-  for (const std::string& name : fields_.names(names, is_namespace_pattern,
-                                               std::string(kNamespaceRule) + ", or its beginning or end and a star")) {
-    tenant.namespaces.push_back(*NamePattern::parse(name));
-  }
-  each_value(names, is_namespace_pattern, [&](const PolicyField& item, const std::string& name) {
-    claims_.claim_namespace(item, *NamePattern::parse(name), tenant.name);
-  });
+  fields_.each_name(names, is_namespace_pattern, std::string(kNamespaceRule) + ", or its beginning or end and a star",
+                    {}, [&](const PolicyField& item, const std::string& name) {
+                      tenant.namespaces.push_back(*NamePattern::parse(name));
+                      claims_.claim_namespace(item, tenant.namespaces.back(), tenant.name);
+                    });
   if (selector.node != nullptr) {
     tenant.namespace_selector = read_selector(selector);
+    if (tenant.namespace_selector) {
+      claims_.claim_selector(selector, *tenant.namespace_selector, tenant.name);
+    }
   }
 }
 
@@ -201,16 +186,17 @@ void TenantReader::read_services(const PolicyField& at, PolicyModel::Tenant& ten
         item.field("requesters"), [](std::string_view name) { return is_word(name) && name != kSelfRequester; },
         "a user name (self is for SPIFFE identities alone)");
     service.requester_groups = read_groups(fields_, item.field("requesterGroups"));
-    service.dns_names = fields_.names(names, is_dns_pattern, "a DNS name in lower case, its first label or a star");
-    each_value(names, is_dns_pattern, [&](const PolicyField& place, const std::string& name) {
-      claims_.claim_dns_name(place, name, tenant.name);
-    });
+    fields_.each_name(names, is_dns_pattern, "a DNS name in lower case; its first label may be a star", {},
+                      [&](const PolicyField& place, std::string name) {
+                        claims_.claim_dns_name(place, name, tenant.name);
+                        service.dns_names.push_back(std::move(name));
+                      });
     const auto is_address = [](std::string_view text) { return canonical_ip_address(text) == text; };
-    service.ip_addresses =
-        fields_.names(addresses, is_address, "an IP address as RFC 5952 writes it, such as 10.0.0.1 or 2001:db8::1");
-    each_value(addresses, is_address, [&](const PolicyField& place, const std::string& address) {
-      claims_.claim_ip_address(place, address, tenant.name);
-    });
+    fields_.each_name(addresses, is_address, "an IP address as RFC 5952 writes it, such as 10.0.0.1 or 2001:db8::1", {},
+                      [&](const PolicyField& place, std::string address) {
+                        claims_.claim_ip_address(place, address, tenant.name);
+                        service.ip_addresses.push_back(std::move(address));
+                      });
     tenant.services.push_back(std::move(service));
   });
 }

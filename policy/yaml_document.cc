@@ -32,7 +32,9 @@ bool is_ambiguous(std::string_view text) {
     return true;
   }
   const bool has_digit = lower.find_first_of("0123456789") != std::string::npos;
-  const bool numeric = lower.find_first_not_of("0123456789+-.:_e") == std::string::npos && lower.front() != 'e';
+  // With two dots it is an address or a version, and a number to nobody.
+  const bool numeric = lower.find_first_not_of("0123456789+-.:_e") == std::string::npos && lower.front() != 'e' &&
+                       std::ranges::count(lower, '.') < 2;
   return has_digit && (numeric || lower.starts_with("0o"));
 }
 

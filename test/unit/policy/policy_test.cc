@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "policy/policy_loader.h"
+#include "test/unit/policy/policy_fixture.h"
 
 namespace signet {
 namespace {
@@ -13,8 +14,6 @@ namespace {
 using std::chrono::hours;
 using std::chrono::seconds;
 using Type = SubjectAltName::Type;
-
-const std::string kIstiod = "system:serviceaccount:istio-system:istiod";
 
 Policy make_policy(const std::function<void(PolicyModel&)>& change = [](PolicyModel&) {}) {
   std::ifstream file(SIGNET_TESTDATA "/policy.yaml", std::ios::binary);
@@ -31,7 +30,7 @@ SigningRequest make_request() {
   return {.uid = "uid-1",
           .name = "csr-workload-1",
           .signer_name = "clusterissuers.cert-manager.io/foo",
-          .requester = kIstiod,
+          .requester = std::string(kIstiod),
           .requester_groups = {"system:serviceaccounts", "system:serviceaccounts:istio-system"},
           .usages = {"digital signature", "key encipherment", "server auth", "client auth"},
           .expiration_seconds = 86400,
@@ -56,14 +55,6 @@ SigningRequest make_service_request() {
   request.expiration_seconds = seconds(hours(2160)).count();
   request.pkcs10->names = {{Type::kDns, "istiod.istio-system.svc"}, {Type::kDns, "istio-pilot.istio-system.svc"}};
   return request;
-}
-
-std::string codes(const Decision& decision) {
-  std::string result;
-  for (const Finding& finding : decision.findings) {
-    result += (result.empty() ? "" : " ") + std::string(to_string(finding.reason));
-  }
-  return result;
 }
 
 struct Case {
@@ -109,7 +100,7 @@ TEST_CASE("A workload's request is judged by every check of the table") {
       {"signature not checked", facts([](auto& f) { f.signature = Pkcs10Facts::Signature::kNotChecked; }),
        "RequestMalformed"},
       {"unlisted requester", [](auto& r) { r.requester = "alice"; }, "RequesterNotAllowed"},
-      {"requester that only begins like a listed one", [](auto& r) { r.requester = kIstiod + "x"; },
+      {"requester that only begins like a listed one", [](auto& r) { r.requester = std::string(kIstiod) + "x"; },
        "RequesterNotAllowed"},
       {"the identity's own account",
        [](auto& r) {
@@ -244,14 +235,15 @@ TEST_CASE("A service's request is judged by its signer's tenant") {
   }
 }
 
-TEST_CASE("A key that the tenant may not have is refused without regard to its signature") {
+TEST_CASE("A key that the tenant may not have is refused beside what it has signed") {
   const Policy policy =
       make_policy([](PolicyModel& model) { model.tenants[0].certificate.keys = {KeyType::kEcdsaP256}; });
   SigningRequest request = make_request();
   request.pkcs10->key_type = KeyType::kRsa2048;
   request.pkcs10->key_name = "RSA-2048";
-  request.pkcs10->signature = Pkcs10Facts::Signature::kFailed;
   CHECK(codes(policy.evaluate(request, KnownNamespaces())) == "KeyNotAllowed");
+  request.pkcs10->signature = Pkcs10Facts::Signature::kFailed;
+  CHECK(codes(policy.evaluate(request, KnownNamespaces())) == "RequestMalformed KeyNotAllowed");
 }
 
 TEST_CASE("A requester listed for one tenant may ask for that tenant alone") {
