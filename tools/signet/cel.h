@@ -16,6 +16,10 @@ namespace signet {
 /// The API server takes no longer expression.
 inline constexpr std::size_t kMaxCelBytes = 100'000;
 
+/// What names, and other lists beside them, may take of one, so that there is room for the rest of it.
+inline constexpr std::size_t kMaxCelNamesBytes = 64'000;
+inline constexpr std::size_t kMaxCelKeysBytes = 16'000;
+
 /// `text` as a literal.
 [[nodiscard]] std::string cel_text(std::string_view text);
 /// `texts` as a list of literals.
