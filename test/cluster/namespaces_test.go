@@ -109,7 +109,7 @@ func TestWhereALabelIsMissingEveryNewNamespaceIsGuarded(t *testing.T) {
 }
 
 func TestTenThousandTenantsFitIntoTheNamespacesGuard(t *testing.T) {
-	withPolicy(t, "namespaceAdmins: [platform]", manyTenants())
+	withPolicy(t, "namespaceAdmins: [platform]", manyTenants(10_000))
 	t.Cleanup(func() {
 		if err := stage.signet.Unregister(context.Background()); err != nil {
 			t.Error(err)
@@ -133,8 +133,8 @@ func TestTenThousandTenantsFitIntoTheNamespacesGuard(t *testing.T) {
 }
 
 // manyTenants is a field of a policy.
-func manyTenants() string {
-	tenants := make([]string, 10_000)
+func manyTenants(many int) string {
+	tenants := make([]string, many)
 	for i := range tenants {
 		tenants[i] = fmt.Sprintf("- {name: tenant-%[1]d, namespaces: [tenant-%[1]d-workloads], signers: [tenant-%[1]d]}", i)
 	}
