@@ -140,6 +140,10 @@ func TestTheAPIServerKeepsWhatPodsMaySayByItself(t *testing.T) {
 			environment("istio-proxy", corev1.EnvVar{Name: "ISTIO_META_NETWORK", Value: "network-1"}), ""},
 		{"a locked variable of an application", "foo", environment("x", corev1.EnvVar{Name: "PILOT_CERT_PROVIDER", Value: "x"}), ""},
 		{"many variables", "foo", crowd(9_999), ""},
+		{"another's, behind many variables", "foo", func(p *corev1.Pod) {
+			crowd(9_999)(p)
+			p.Spec.Containers[1].Env = append(p.Spec.Containers[1].Env, corev1.EnvVar{Name: signerVariable, Value: "bar"})
+		}, "SignerNotAllowed"},
 		{"a crowd of variables", "foo", crowd(165_000), "SignerNotAllowed"},
 		{"a crowd of variables, of no tenant", "elsewhere", crowd(165_000), ""},
 
@@ -161,6 +165,8 @@ func TestTheAPIServerKeepsWhatPodsMaySayByItself(t *testing.T) {
 		{"a locked variable, by annotation", "foo", config("proxyMetadata:\n  PILOT_CERT_PROVIDER: x\n"), "SignerNotAllowed"},
 		{"a locked variable with its value, by annotation", "foo", config("proxyMetadata:\n  ISTIO_META_NETWORK: network-1\n"), ""},
 		{"a variable whose name has a locked one's in it", "foo", config("proxyMetadata:\n  MY_PILOT_CERT_PROVIDER_2: x\n"), ""},
+		{"another's, below many lines", "foo", config(strings.Repeat("\n", 9_900) + "proxyMetadata: {ISTIO_META_CERT_SIGNER: bar}"), "SignerNotAllowed"},
+		{"many lines", "foo", config(strings.Repeat("# x\n", 499)), ""},
 		{"a long annotation", "foo", config("# " + strings.Repeat("x", 250_000)), "SignerNotAllowed"},
 		{"any annotation, of no tenant", "elsewhere", config("proxyMetadata: {ISTIO_META_CERT_SIGNER: bar}"), ""},
 	} {

@@ -22,6 +22,7 @@ using Validation = AdmissionPolicy::Validation;
 // More than a pod that people write has, and no more than an expression may cost.
 constexpr int kMaxVariables = 10'000;
 constexpr int kMaxAnnotationCharacters = 10'000;
+constexpr int kMaxAnnotationLines = 500;
 
 const std::string kSignerVariable(kCertSignerVariable);
 const std::string kSignerRefused = "signet: SignerNotAllowed: ";
@@ -132,6 +133,7 @@ std::vector<Variable> pod_variables(const Policy& policy) {
       {"allowed", default_signer.empty() ? "variables.own" : "variables.own + [" + cel_text(default_signer) + "]"});
   variables.push_back(
       {"config", "object.metadata.?annotations[?" + cel_text(kProxyConfigAnnotation) + "].orValue(\"\")"});
+  variables.push_back({"lines", "variables.config.split(\"\\n\")"});
   variables.push_back({"spellings", spellings(policy)});
   variables.push_back(
       {"crowded",
@@ -224,7 +226,7 @@ std::optional<AdmissionPolicy> fence_of_pods(const Policy& policy, std::string_v
   const std::string spelled =
       kSignerRefused + config + " must name " + kSignerVariable +
       " and locked variables in lines of their own (NAME: value), without tags and escapes, in " +
-      std::to_string(kMaxAnnotationCharacters) + " characters";
+      std::to_string(kMaxAnnotationCharacters) + " characters and " + std::to_string(kMaxAnnotationLines) + " lines";
   std::vector<Validation> validations = {
       {judged + "!variables.crowded", crowded},
       {no_variable("", "e.name == " + cel_text(kSignerVariable) +
@@ -233,8 +235,9 @@ std::optional<AdmissionPolicy> fence_of_pods(const Policy& policy, std::string_v
        cel_text(asks + "\"") +
            " + variables.account + \"\\\" may not use, or takes it from where nobody can judge it; \" + " + may_use},
       {judged + "(variables.config.size() <= " + std::to_string(kMaxAnnotationCharacters) +
-           " && !variables.config.matches(" + kHides + ") && variables.config.split(\"\\n\").all(l, !l.matches(" +
-           names_a_variable(policy) + ") || l.trim() in variables.spellings))",
+           " && variables.lines.size() <= " + std::to_string(kMaxAnnotationLines) + " && !variables.config.matches(" +
+           kHides + ") && variables.lines.all(l, !l.matches(" + names_a_variable(policy) +
+           ") || l.trim() in variables.spellings))",
        spelled, cel_text(spelled + "; ") + " + " + may_use}};
   if (!policy.model().locked_variables.empty()) {
     const std::string sets =

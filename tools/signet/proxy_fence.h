@@ -17,8 +17,8 @@ namespace signet {
 
 /// Pods at CREATE: the same of the environment of every container, and of annotation proxy.istio.io/config, which no
 /// expression can read as YAML: it may name these variables in lines of their own only, `NAME: value` or
-/// `NAME: "value"`, may have no tags and no escapes that could spell a name, and 10,000 characters. Nothing where no
-/// tenant has a namespace that is judged.
+/// `NAME: "value"`, may have no tags and no escapes that could spell a name, and 10,000 characters in 500 lines.
+/// Nothing where no tenant has a namespace that is judged.
 [[nodiscard]] std::optional<AdmissionPolicy> fence_of_pods(const Policy& policy, std::string_view own);
 
 }  // namespace signet
