@@ -259,7 +259,7 @@ func TestAPodWithMoreVariablesThanAConditionCanSeeIsJudged(t *testing.T) {
 }
 
 func TestTenThousandTenantsFitIntoTheWebhooks(t *testing.T) {
-	withPolicy(t, manyTenants())
+	withPolicy(t, manyTenants(10_000))
 	t.Cleanup(func() {
 		if err := stage.signet.Unregister(context.Background()); err != nil {
 			t.Error(err)

@@ -19,7 +19,7 @@ import (
 
 // guarded are fields of a policy whose namespaces are guarded: tenants by name, by pattern and by label.
 var guarded = []string{
-	"namespaceAdmins: [platform]",
+	`namespaceAdmins: [platform, 'oidc:"the\admins''own"']`,
 	"- {name: patterned, namespaces: [team-*, '*-team'], signers: [foo]}",
 	"- {name: labelled, signers: [foo], namespaceSelector: {matchLabels: {tenant: labelled}, matchExpressions: [{key: lent, operator: DoesNotExist}]}}",
 }
@@ -27,7 +27,9 @@ var guarded = []string{
 func TestOnlyAdminsMakeANamespaceATenants(t *testing.T) {
 	withPolicy(t, guarded...)
 	process := serve(t, "webhook")
-	bob, platform, apiServer := as("bob", "developers"), as("alice", "platform"), as("system:apiserver")
+	bob := as("bob", "developers")
+	unasked := map[string]*kubernetes.Clientset{"an admin": as("alice", "platform"), "an admin of quotes": as("carol", `oidc:"the\admins'own"`),
+		"the API server": as("system:apiserver")}
 	makeLabelled(t, "nobodys", nil)
 	makeLabelled(t, "labelled", map[string]string{"tenant": "labelled"})
 	makeLabelled(t, "patterned-team", nil)
@@ -68,7 +70,7 @@ func TestOnlyAdminsMakeANamespaceATenants(t *testing.T) {
 			} else if err != nil {
 				t.Error(err)
 			}
-			for who, by := range map[string]*kubernetes.Clientset{"an admin": platform, "the API server": apiServer} {
+			for who, by := range unasked {
 				if err := c.attempt(t, by); err != nil {
 					t.Errorf("%s: %v", who, err)
 				}
@@ -85,7 +87,7 @@ func TestOnlyAdminsMakeANamespaceATenants(t *testing.T) {
 			if !c.refused && err != nil {
 				t.Errorf("%s waits for Signet: %v", c.name, err)
 			}
-			for who, by := range map[string]*kubernetes.Clientset{"an admin": platform, "the API server": apiServer} {
+			for who, by := range unasked {
 				if err := c.attempt(t, by); err != nil {
 					t.Errorf("%s, %s waits for Signet: %v", c.name, who, err)
 				}
@@ -109,7 +111,7 @@ func TestWhereALabelIsMissingEveryNewNamespaceIsGuarded(t *testing.T) {
 }
 
 func TestTenThousandTenantsFitIntoTheNamespacesGuard(t *testing.T) {
-	withPolicy(t, "namespaceAdmins: [platform]", manyTenants())
+	withPolicy(t, "namespaceAdmins: [platform]", manyTenants(10_000))
 	t.Cleanup(func() {
 		if err := stage.signet.Unregister(context.Background()); err != nil {
 			t.Error(err)
@@ -133,8 +135,8 @@ func TestTenThousandTenantsFitIntoTheNamespacesGuard(t *testing.T) {
 }
 
 // manyTenants is a field of a policy.
-func manyTenants() string {
-	tenants := make([]string, 10_000)
+func manyTenants(many int) string {
+	tenants := make([]string, many)
 	for i := range tenants {
 		tenants[i] = fmt.Sprintf("- {name: tenant-%[1]d, namespaces: [tenant-%[1]d-workloads], signers: [tenant-%[1]d]}", i)
 	}

@@ -1,6 +1,8 @@
 #include "tools/signet/cel.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "policy/quoting.h"
 
@@ -18,6 +20,23 @@ std::string cel_text(std::string_view text) {
 }
 
 std::string cel_list(const std::vector<std::string>& texts) { return "[" + joined(texts, cel_text) + "]"; }
+
+std::string cel_map(const std::map<std::string, std::string>& expressions) {
+  return "{" + joined(expressions, [](const auto& entry) { return cel_text(entry.first) + ": " + entry.second; }) + "}";
+}
+
+std::string cel_lookup(const std::map<std::string, std::string>& expressions, std::string_view key) {
+  std::map<std::string_view, std::size_t> count;
+  for (const auto& [name, expression] : expressions) {
+    ++count[expression];
+  }
+  const auto usual = std::ranges::max_element(count, {}, &std::pair<const std::string_view, std::size_t>::second);
+  std::map<std::string, std::string> others;
+  std::ranges::copy_if(expressions, std::inserter(others, others.end()),
+                       [&](const auto& entry) { return entry.second != usual->first; });
+  const std::string otherwise(usual->first);
+  return others.empty() ? otherwise : cel_map(others) + "[?" + std::string(key) + "].orValue(" + otherwise + ")";
+}
 
 std::optional<std::string> cel_is_a_tenants_name(const Policy& policy, std::string_view name,
                                                  const std::vector<std::string>& others, std::size_t max_bytes) {

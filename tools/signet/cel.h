@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,10 +17,20 @@ namespace signet {
 /// The API server takes no longer expression.
 inline constexpr std::size_t kMaxCelBytes = 100'000;
 
+/// What names, and other lists beside them, may take of one, so that there is room for the rest of it.
+inline constexpr std::size_t kMaxCelNamesBytes = 64'000;
+inline constexpr std::size_t kMaxCelKeysBytes = 16'000;
+
 /// `text` as a literal.
 [[nodiscard]] std::string cel_text(std::string_view text);
 /// `texts` as a list of literals.
 [[nodiscard]] std::string cel_list(const std::vector<std::string>& texts);
+
+/// A literal of names, each with an expression.
+[[nodiscard]] std::string cel_map(const std::map<std::string, std::string>& expressions);
+/// What `expressions` has of `key`, an expression: most have the same, which is said once, and is said of whatever else
+/// is asked. They must not be empty.
+[[nodiscard]] std::string cel_lookup(const std::map<std::string, std::string>& expressions, std::string_view key);
 
 /// Whether `name`, an expression, is the name of a namespace that a tenant has by its name, or one of `others`. Nothing
 /// where that would be longer than `max_bytes`.

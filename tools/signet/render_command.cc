@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <iostream>
 
+#include "policy/kubernetes_names.h"
 #include "signer/kube/bounded_file.h"
+#include "tools/signet/admission_policies.h"
 #include "tools/signet/ca_place.h"
 #include "tools/signet/command.h"
 #include "tools/signet/command_line.h"
@@ -21,8 +23,14 @@ constexpr const char* kWebhooksUsage =
 constexpr const char* kProxyConfigsUsage =
     "signet render proxyconfigs --policy FILE\n\n"
     "Prints the ProxyConfigs that tell the proxies of each tenant's namespaces which signer is theirs.";
+constexpr const char* kAdmissionPoliciesUsage =
+    "signet render admission-policies --policy FILE [--namespace NAMESPACE]\n\n"
+    "Prints ValidatingAdmissionPolicies: what the API server can keep of the policy by itself, also while the webhook "
+    "is\n"
+    "away. They read no PKCS#10, so they refuse less than the webhook, and take its place in nothing.";
 constexpr const char* kUsage =
     "signet render webhooks --policy FILE --ca-bundle FILE [options]\n"
+    "       signet render admission-policies --policy FILE [--namespace NAMESPACE]\n"
     "       signet render istio-operator|meshconfig --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]\n"
     "       signet render proxyconfigs --policy FILE";
 
@@ -106,6 +114,30 @@ int proxy_configs(const Arguments& arguments) {
   return kExitYes;
 }
 
+int admission_policies(const Arguments& arguments) {
+  po::options_description options("Options");
+  options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"), "the policy to keep");
+  options.add_options()("namespace", po::value<std::string>()->default_value("signet-system")->value_name("NAMESPACE"),
+                        "Signet's own: what configures its pods is not judged");
+  const auto line = CommandLine::parse(kAdmissionPoliciesUsage, options, arguments);
+  if (!line) {
+    return line.error();
+  }
+  if (!is_dns_label(line->text("namespace"))) {
+    return usage_error("--namespace must be the name of a namespace, not \"" + line->text("namespace") + "\"");
+  }
+  const std::shared_ptr<const Policy> policy = read_policy_or_complain(line->text("policy"));
+  if (policy == nullptr) {
+    return kExitUsage;
+  }
+  const auto manifests = render_admission_policies(*policy, line->text("namespace"));
+  if (!manifests) {
+    return usage_error(manifests.error());
+  }
+  std::cout << *manifests;
+  return kExitYes;
+}
+
 }  // namespace
 
 int render_command(const Arguments& arguments) {
@@ -113,6 +145,9 @@ int render_command(const Arguments& arguments) {
   const Arguments rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
   if (which == "webhooks") {
     return webhooks(rest);
+  }
+  if (which == "admission-policies") {
+    return admission_policies(rest);
   }
   if (which == "istio-operator") {
     return from_roots(which, "the IstioOperator of a mesh whose certificates come from the policy's signers",
@@ -129,8 +164,9 @@ int render_command(const Arguments& arguments) {
     std::cout << "Usage: " << kUsage << "\n`signet render WHAT --help` tells the options of each.\n";
     return kExitYes;
   }
-  return usage_error("render: which of: webhooks, istio-operator, meshconfig, proxyconfigs\nUsage: " +
-                     std::string(kUsage));
+  return usage_error(
+      "render: which of: webhooks, admission-policies, istio-operator, meshconfig, proxyconfigs\nUsage: " +
+      std::string(kUsage));
 }
 
 }  // namespace signet

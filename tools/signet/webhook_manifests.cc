@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "policy/kubernetes_names.h"
-#include "policy/signer_choice.h"
 #include "signer/kube/base64.h"
+#include "tools/signet/admission_scope.h"
 #include "tools/signet/cel.h"
-#include "webhook/pod_review.h"
 
 namespace signet {
 namespace {
@@ -42,23 +41,6 @@ std::string client_config(const WebhookTarget& target, std::string_view path) {
   return yaml + "    caBundle: " + base64_encode(target.ca_bundle) + "\n";
 }
 
-struct MatchCondition {
-  std::string name;
-  std::string expression;  // CEL
-};
-
-// The namespaces that a webhook is asked for: these, or all but these; all, where there are none.
-struct NamespaceNames {
-  std::string_view label_operator = "In";  // In or NotIn
-  std::vector<std::string> names;
-};
-
-// Tenants' namespaces, as far as a webhook can tell them.
-struct TenantScope {
-  NamespaceNames namespaces;
-  std::vector<MatchCondition> conditions;
-};
-
 // One entry of `webhooks`.
 struct Webhook {
   std::string name;  // without ".validate.signet" or ".mutate.signet"
@@ -72,15 +54,6 @@ struct Webhook {
   std::string_view failure_policy;
 };
 
-std::string namespace_selector(const NamespaceNames& namespaces) {
-  std::string yaml = "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n" +
-                     ("      operator: " + std::string(namespaces.label_operator)) + "\n      values:\n";
-  for (const std::string& name : namespaces.names) {
-    yaml += "      - \"" + name + "\"\n";
-  }
-  return yaml;
-}
-
 std::string webhook_yaml(const Webhook& webhook, std::string_view verb, const WebhookTarget& target) {
   std::string yaml = "- name: " + webhook.name + "." + std::string(verb) + ".signet\n";
   yaml += client_config(target, "/" + std::string(verb));
@@ -89,14 +62,9 @@ std::string webhook_yaml(const Webhook& webhook, std::string_view verb, const We
           std::string(webhook.operations) + "]\n    resources: [" + std::string(webhook.resources) +
           "]\n    scope: " + std::string(webhook.scope) + "\n";
   if (!webhook.namespaces.names.empty()) {
-    yaml += namespace_selector(webhook.namespaces);
+    yaml += namespace_selector_yaml(webhook.namespaces, 2);
   }
-  if (!webhook.conditions.empty()) {
-    yaml += "  matchConditions:\n";
-  }
-  for (const MatchCondition& condition : webhook.conditions) {
-    yaml += "  - name: " + condition.name + "\n    expression: " + yaml_quoted(condition.expression) + "\n";
-  }
+  yaml += match_conditions_yaml(webhook.conditions, 2);
   yaml += "  failurePolicy: " + std::string(webhook.failure_policy) +
           "\n  matchPolicy: Equivalent\n  sideEffects: None\n  timeoutSeconds: 3\n"
           "  admissionReviewVersions: [v1]\n";
@@ -111,55 +79,6 @@ std::string configuration(std::string_view kind, std::string_view verb, const We
     yaml += webhook_yaml(webhook, verb, target);
   }
   return yaml;
-}
-
-// Names in a condition leave room for the rest of it.
-constexpr std::size_t kMaxNamesBytes = 64'000;
-// The same for what is named beside them.
-constexpr std::size_t kMaxKeysBytes = 16'000;
-
-constexpr std::string_view kSystemNamespace = "kube-system";
-
-// The namespaces of tenants in which workloads run: not the root namespace unless it is wanted, not kube-system, not
-// `own`, which must all come up while nobody answers. Where a tenant has namespaces by a pattern, a condition tells
-// them; where by labels, or where the names are too many for a condition, every namespace but those is meant. Without
-// names: there are none.
-TenantScope workload_namespaces(const Policy& policy, std::string_view own, bool with_root) {
-  const std::string& root = policy.model().root_namespace;
-  const auto is_left_out = [&](std::string_view name) {
-    return name == root ? !with_root : name == kSystemNamespace || name == own;
-  };
-  const auto sorted = [](std::vector<std::string> names) {
-    std::ranges::sort(names);
-    names.erase(std::ranges::unique(names).begin(), names.end());
-    return names;
-  };
-  std::vector<std::string> exact;
-  bool has_patterns = false;
-  for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
-    for (const NamePattern& pattern : tenant.namespaces) {
-      if (pattern.kind() != NamePattern::Kind::kExact) {
-        has_patterns = true;
-      } else if (!is_left_out(pattern.text())) {
-        exact.push_back(pattern.text());
-      }
-    }
-  }
-  const std::vector<std::string> others = with_root ? std::vector{root} : std::vector<std::string>{};
-  if (!has_patterns && !policy.tenancy().asks_labels()) {
-    exact.insert(exact.end(), others.begin(), others.end());
-    return {.namespaces = {.label_operator = "In", .names = sorted(std::move(exact))}, .conditions = {}};
-  }
-  std::vector<std::string> left_out = {root, std::string(kSystemNamespace), std::string(own)};
-  std::erase_if(left_out, [&](const std::string& name) { return !is_left_out(name); });
-  TenantScope scope = {.namespaces = {.label_operator = "NotIn", .names = sorted(std::move(left_out))},
-                       .conditions = {}};
-  if (!policy.tenancy().asks_labels()) {
-    if (auto names = cel_is_a_tenants_name(policy, "request.namespace", others, kMaxNamesBytes)) {
-      scope.conditions.push_back({"in-a-tenants-namespace", *std::move(names)});
-    }
-  }
-  return scope;
 }
 
 // What makes a namespace a tenant's, or another's: CREATE with such a name or label, and an UPDATE of such a label.
@@ -187,8 +106,8 @@ std::string changes_whose_it_is(const Policy& policy) {
   }
   const std::vector<std::string>& keys = policy.tenancy().deciding_labels();
   const std::string listed = cel_list(keys);
-  const bool any_label = listed.size() > kMaxKeysBytes;
-  const auto is_a_tenants = cel_is_a_tenants_name(policy, "object.metadata.name", names, kMaxNamesBytes);
+  const bool any_label = listed.size() > kMaxCelKeysBytes;
+  const auto is_a_tenants = cel_is_a_tenants_name(policy, "object.metadata.name", names, kMaxCelNamesBytes);
   std::string condition = "request.operation == \"CREATE\"";
   if (!without_any_label && !any_label && is_a_tenants) {
     condition += " && (" + *is_a_tenants + ")";
@@ -247,33 +166,6 @@ Webhook proxy_configs(TenantScope scope) {
           .namespaces = std::move(scope.namespaces),
           .conditions = std::move(scope.conditions),
           .failure_policy = "Ignore"};
-}
-
-// Looking at every variable of a pod that has 165,000 costs more than the API server spends on a condition, and what
-// it gives up, passes: with more than these nobody looks, and we are asked. No pod that people write has as many.
-constexpr std::size_t kMaxContainersSeen = 50;
-constexpr std::size_t kMaxVariablesSeen = 250;
-
-// Pods that name a signer or set a locked variable, as far as a condition can tell.
-MatchCondition configures_its_proxy(const Policy& policy) {
-  std::vector<std::string> locked;
-  for (const PolicyModel::LockedVariable& variable : policy.model().locked_variables) {
-    locked.push_back(variable.name);
-  }
-  std::string wanted = "e.name == " + cel_text(kCertSignerVariable);
-  if (const std::string listed = cel_list(locked); !locked.empty()) {
-    wanted += " || (c.name == " + cel_text(kProxyContainer) +
-              (listed.size() > kMaxKeysBytes ? "" : " && e.name in " + listed) + ")";
-  }
-  const auto named_in = [&](const std::string& containers) {
-    return containers + ".size() > " + std::to_string(kMaxContainersSeen) + " || " + containers +
-           ".exists(c, has(c.env) && (c.env.size() > " + std::to_string(kMaxVariablesSeen) + " || c.env.exists(e, " +
-           wanted + ")))";
-  };
-  return {"configures-its-proxy", "(has(object.metadata.annotations) && " + cel_text(kProxyConfigAnnotation) +
-                                      " in object.metadata.annotations) || " + named_in("object.spec.containers") +
-                                      " || (has(object.spec.initContainers) && (" +
-                                      named_in("object.spec.initContainers") + "))"};
 }
 
 Webhook pods(const Policy& policy, TenantScope scope) {
@@ -336,7 +228,7 @@ std::vector<Webhook> issuer_requests(const Policy& policy) {
   }
   std::string names;
   for (const std::string& signer : signers) {
-    if (names.size() + signer.size() > kMaxNamesBytes) {
+    if (names.size() + signer.size() > kMaxCelNamesBytes) {
       add(std::exchange(names, ""));
     }
     names += (names.empty() ? "\"" : ", \"") + signer + "\"";
@@ -365,7 +257,7 @@ tl::expected<std::string, std::string> render_webhooks(const Policy& policy, con
   }
   const std::string_view account = std::string_view(target.account).substr(kServiceAccountPrefix.size());
   const std::string_view own = account.substr(0, account.find(':'));
-  const TenantScope tenants = workload_namespaces(policy, own, false);
+  const TenantScope tenants = tenant_scope(policy, own, false);
 
   Webhook guarded = signing_requests(policy, "CREATE, UPDATE",
                                      "certificatesigningrequests, certificatesigningrequests/approval, "
@@ -374,7 +266,7 @@ tl::expected<std::string, std::string> render_webhooks(const Policy& policy, con
       {"not-our-own-status",
        "!(has(request.subResource) && request.subResource == \"status\" && request.userInfo.username == \"" +
            target.account + "\")"});
-  std::vector<Webhook> validating = {std::move(guarded), proxy_configs(workload_namespaces(policy, own, true))};
+  std::vector<Webhook> validating = {std::move(guarded), proxy_configs(tenant_scope(policy, own, true))};
   std::vector<Webhook> mutating = {signing_requests(policy, "CREATE", "certificatesigningrequests")};
   if (!tenants.namespaces.names.empty()) {
     validating.push_back(pods(policy, tenants));

@@ -1,14 +1,20 @@
 package lab
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/dynamic"
 )
 
@@ -49,8 +55,40 @@ func (c *Cluster) InstallKind(ctx context.Context, resource schema.GroupVersionR
 	}}, metav1.CreateOptions{}); err != nil {
 		return err
 	}
+	return c.awaitKind(ctx, resource)
+}
+
+// InstallKindOfIstio makes the kind known as Istio defines it.
+func (c *Cluster) InstallKindOfIstio(ctx context.Context, resource schema.GroupVersionResource) error {
+	folder, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "istio.io/api").Output()
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(folder)), "kubernetes", "customresourcedefinitions.gen.yaml"))
+	if err != nil {
+		return err
+	}
+	for documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text))); ; {
+		document, err := documents.Read()
+		if err != nil {
+			return fmt.Errorf("Istio's definition of %v: %w", resource, err)
+		}
+		var definition unstructured.Unstructured
+		if err := yaml.Unmarshal(document, &definition.Object); err != nil {
+			return err
+		}
+		if definition.GetName() == resource.GroupResource().String() {
+			if _, err := c.Dynamic().Resource(definitions).Create(ctx, &definition, metav1.CreateOptions{}); err != nil {
+				return err
+			}
+			return c.awaitKind(ctx, resource)
+		}
+	}
+}
+
+func (c *Cluster) awaitKind(ctx context.Context, resource schema.GroupVersionResource) error {
 	return Until(ctx, func() error {
-		_, err := client.Resource(resource).List(ctx, metav1.ListOptions{})
+		_, err := c.Dynamic().Resource(resource).List(ctx, metav1.ListOptions{})
 		return err
 	})
 }

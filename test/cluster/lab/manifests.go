@@ -20,9 +20,14 @@ func (c *Cluster) render(ctx context.Context, folder, dir string) ([]runtime.Obj
 	if err != nil {
 		return nil, err
 	}
+	return decodeStrictly(strings.NewReader(printed))
+}
+
+// decodeStrictly reads YAML documents of kinds that the client knows.
+func decodeStrictly(printed io.Reader) ([]runtime.Object, error) {
 	strict := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 	var objects []runtime.Object
-	for documents := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(printed))); ; {
+	for documents := yaml.NewYAMLReader(bufio.NewReader(printed)); ; {
 		document, err := documents.Read()
 		if errors.Is(err, io.EOF) {
 			return objects, nil

@@ -1,13 +1,11 @@
 package lab
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,9 +15,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
-	"k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // SignetBinary is SIGNET_BIN, or what the release preset builds.
@@ -160,28 +156,14 @@ func (s *Signet) answersReady() error {
 // Register applies what `signet render webhooks` prints, as an administrator does. The API server takes a moment to hear of
 // it: wait for its effect.
 func (s *Signet) Register(ctx context.Context) error {
-	var printed, complained bytes.Buffer
-	render := exec.CommandContext(ctx, s.binary, "render", "webhooks", "--policy", s.Policy,
-		"--url", fmt.Sprintf("https://127.0.0.1:%d", s.port), "--ca-bundle", s.in("serving-ca.crt"), "--account", s.account.Username())
-	render.Stdout, render.Stderr = &printed, &complained
-	if err := render.Run(); err != nil {
-		return fmt.Errorf("%v: %w: %s", render.Args, err, complained.String())
+	objects, err := s.rendered(ctx, "webhooks", "--url", fmt.Sprintf("https://127.0.0.1:%d", s.port),
+		"--ca-bundle", s.in("serving-ca.crt"), "--account", s.account.Username())
+	if err != nil {
+		return err
 	}
 	registrations := s.account.cluster.Admin().AdmissionregistrationV1()
-	strict := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 	var validating, mutating int
-	for documents := yaml.NewYAMLReader(bufio.NewReader(&printed)); ; {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("signet render webhooks: %w", err)
-		}
-		object, _, err := strict.Decode(document, nil, nil)
-		if err != nil {
-			return fmt.Errorf("signet render webhooks: %w in\n%s", err, document)
-		}
+	for _, object := range objects {
 		switch configuration := object.(type) {
 		case *admissionv1.ValidatingWebhookConfiguration:
 			validating++
@@ -200,6 +182,41 @@ func (s *Signet) Register(ctx context.Context) error {
 		return fmt.Errorf("signet render webhooks: %d validating and %d mutating configurations, not one of each", validating, mutating)
 	}
 	return nil
+}
+
+// AdmissionPolicies are what `signet render admission-policies` prints, with a binding each.
+func (s *Signet) AdmissionPolicies(ctx context.Context) (policies []*admissionv1.ValidatingAdmissionPolicy,
+	bindings []*admissionv1.ValidatingAdmissionPolicyBinding, err error) {
+	objects, err := s.rendered(ctx, "admission-policies", "--namespace", s.account.Namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, object := range objects {
+		switch o := object.(type) {
+		case *admissionv1.ValidatingAdmissionPolicy:
+			policies = append(policies, o)
+		case *admissionv1.ValidatingAdmissionPolicyBinding:
+			bindings = append(bindings, o)
+		default:
+			return nil, nil, fmt.Errorf("signet render admission-policies: unexpected %T", object)
+		}
+	}
+	return policies, bindings, nil
+}
+
+// rendered is what `signet render` prints of the policy, decoded strictly.
+func (s *Signet) rendered(ctx context.Context, what string, args ...string) ([]runtime.Object, error) {
+	var printed, complained bytes.Buffer
+	render := exec.CommandContext(ctx, s.binary, append([]string{"render", what, "--policy", s.Policy}, args...)...)
+	render.Stdout, render.Stderr = &printed, &complained
+	if err := render.Run(); err != nil {
+		return nil, fmt.Errorf("%v: %w: %s", render.Args, err, complained.String())
+	}
+	objects, err := decodeStrictly(&printed)
+	if err != nil {
+		return nil, fmt.Errorf("signet render %s: %w", what, err)
+	}
+	return objects, nil
 }
 
 // IsAsked tells whether the API server asks Signet, and hears from it, about a request that no policy of the lab grants. While
