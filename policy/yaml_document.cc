@@ -33,7 +33,9 @@ bool is_ambiguous(std::string_view text) {
   }
   const bool has_digit = lower.find_first_of("0123456789") != std::string::npos;
   const bool numeric = lower.find_first_not_of("0123456789+-.:_e") == std::string::npos && lower.front() != 'e';
-  return has_digit && (numeric || lower.starts_with("0o"));
+  // 10.0.0.1 is a number to nobody.
+  const bool has_one_point_at_most = lower.find('.') == lower.rfind('.');
+  return has_digit && ((numeric && has_one_point_at_most) || lower.starts_with("0o"));
 }
 
 // How much of a name or tag a problem quotes.

@@ -32,10 +32,10 @@ TEST_CASE("A YAML tree keeps the place of each value") {
 
 TEST_CASE("A scalar without quotes that readers take for no string is marked") {
   const auto [text, ambiguous] = GENERATE(table<std::string, bool>(
-      {{"no", true},    {"Yes", true},    {"1e3", true},  {"0777", true},  {"0x1f", true},  {"1.5", true},
-       {"null", true},  {"~", true},      {".inf", true}, {"1_000", true}, {"12:30", true}, {"2026-01-01", true},
-       {"'no'", false}, {"\"1\"", false}, {"foo", false}, {"1a", false},   {"e1", false},   {"24h", false},
-       {"v1", false},   {"none", false},  {"a-1", false}}));
+      {{"no", true},    {"Yes", true},    {"1e3", true},  {"0777", true},     {"0x1f", true},  {"1.5", true},
+       {"null", true},  {"~", true},      {".inf", true}, {"1_000", true},    {"12:30", true}, {"2026-01-01", true},
+       {"'no'", false}, {"\"1\"", false}, {"foo", false}, {"1a", false},      {"e1", false},   {"24h", false},
+       {"v1", false},   {"none", false},  {"a-1", false}, {"10.0.0.1", false}}));
   CAPTURE(text);
   const auto root = parse_yaml("k: " + text, kLimits);
   REQUIRE(root);
