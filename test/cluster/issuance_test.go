@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"crypto/x509"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -122,7 +123,8 @@ func expectProfile(t *testing.T, leaf *x509.Certificate, issued *lab.Issued, req
 	for _, uri := range leaf.URIs {
 		uris = append(uris, uri.String())
 	}
-	if !slices.Equal(uris, request.URIs) || !slices.Equal(leaf.DNSNames, request.DNS) || len(leaf.IPAddresses)+len(leaf.EmailAddresses) != 0 {
+	if !slices.Equal(uris, request.URIs) || !slices.Equal(leaf.DNSNames, request.DNS) ||
+		!slices.EqualFunc(leaf.IPAddresses, request.IPs, net.IP.Equal) || len(leaf.EmailAddresses) != 0 {
 		t.Errorf("names %v %v %v %v", uris, leaf.DNSNames, leaf.IPAddresses, leaf.EmailAddresses)
 	}
 	if !leaf.BasicConstraintsValid || leaf.IsCA {

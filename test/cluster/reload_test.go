@@ -78,7 +78,13 @@ type reloading struct {
 // serveReloading runs a role that listens, under an account of its own that may sign for these signers. It is the stage's until the test ends.
 func serveReloading(t *testing.T, role, policyFile string, signers ...string) *reloading {
 	t.Helper()
-	account, err := stage.plane.CreateAccount(patient(t), "signet", strings.ToLower(t.Name()), lab.SignetRules(signers...))
+	return serveUnder(t, role, policyFile, lab.SignetRules(signers...))
+}
+
+// serveUnder is serveReloading with an account that may do what the rules say.
+func serveUnder(t *testing.T, role, policyFile string, rules lab.Rules) *reloading {
+	t.Helper()
+	account, err := stage.plane.CreateAccount(patient(t), "signet", strings.ToLower(t.Name()), rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +109,20 @@ func serveReloading(t *testing.T, role, policyFile string, signers ...string) *r
 	served.client = &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	served.url = fmt.Sprintf("https://127.0.0.1:%s", logged(t, served.Process, "listening")["port"])
 	return served
+}
+
+// grant has the account do what the rules say, and no more.
+func (r *reloading) grant(t *testing.T, rules lab.Rules) {
+	t.Helper()
+	roles := stage.plane.Admin().RbacV1().ClusterRoles()
+	role, err := roles.Get(patient(t), "signet:"+r.account.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role.Rules = rules
+	if _, err := roles.Update(patient(t), role, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (r *reloading) get(t *testing.T, url string) string {
@@ -357,15 +377,7 @@ func TestReloadANewSignerSignsWhenAllOfItIsThere(t *testing.T) {
 	await(t, approve(t, create(t, lab.Workload(signerFoo, "foo", "meanwhile"))), lab.HasCertificate)
 
 	authority := makeAuthority(t, "baz")
-	roles := stage.plane.Admin().RbacV1().ClusterRoles()
-	role, err := roles.Get(patient(t), "signet:"+served.account.Name, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	role.Rules = lab.SignetRules(append(slices.Clone(allSigners), signerBaz)...)
-	if _, err := roles.Update(patient(t), role, metav1.UpdateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	served.grant(t, lab.SignetRules(append(slices.Clone(allSigners), signerBaz)...))
 	served.awaitPolicy(t, second) // without another touch of the file
 	for _, object := range []*csr{waiting, approve(t, create(t, lab.Workload(signerBaz, "baz", "late")))} {
 		chain, err := lab.ParsePEM(await(t, object, lab.HasCertificate).Status.Certificate)

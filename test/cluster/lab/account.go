@@ -60,6 +60,20 @@ func (c *Cluster) CreateAccount(ctx context.Context, namespace, name string, rul
 	return &Account{Namespace: namespace, Name: name, token: request.Status.Token, cluster: c}, nil
 }
 
+// BoundTo is the account with another token, as the kubelet gives it to that pod of the account: good while the pod is there.
+func (a *Account) BoundTo(ctx context.Context, pod *corev1.Pod) (*Account, error) {
+	request, err := a.cluster.Admin().CoreV1().ServiceAccounts(a.Namespace).CreateToken(ctx, a.Name, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: &authenticationv1.BoundObjectReference{
+			APIVersion: "v1", Kind: "Pod", Name: pod.Name, UID: pod.UID}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	bound := *a
+	bound.token = request.Status.Token
+	return &bound, nil
+}
+
 // Username as the API server knows it.
 func (a *Account) Username() string {
 	return fmt.Sprintf("system:serviceaccount:%s:%s", a.Namespace, a.Name)
@@ -96,6 +110,20 @@ func SignetRules(signers ...string) Rules {
 // LabelRules is what Signet's account needs beside them under a policy that asks namespaces' labels.
 func LabelRules() Rules {
 	return Rules{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list", "watch"}}}
+}
+
+// ApprovalRules is what Signet's account needs beside them to approve requests for these signers itself.
+func ApprovalRules(signers ...string) Rules {
+	return Rules{
+		{APIGroups: []string{csrGroup}, Resources: []string{"certificatesigningrequests/approval"}, Verbs: []string{"patch"}},
+		{APIGroups: []string{csrGroup}, Resources: []string{"signers"}, ResourceNames: signers, Verbs: []string{"approve"}},
+		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}},
+	}
+}
+
+// RequesterRules lets an account ask for certificates, and no more.
+func RequesterRules() Rules {
+	return Rules{{APIGroups: []string{csrGroup}, Resources: []string{"certificatesigningrequests"}, Verbs: []string{"create"}}}
 }
 
 // IstiodRules is what Istio's chart grants istiod for a mesh whose signers live in that domain.

@@ -11,6 +11,7 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -40,6 +41,7 @@ type Request struct {
 	Signer   string   // the whole signerName
 	URIs     []string // empty but not nil: an extension without a name in it
 	DNS      []string
+	IPs      []net.IP
 	Key      string // P256 when empty
 	Usages   []certificatesv1.KeyUsage
 	Lifetime time.Duration // 0: expirationSeconds is absent
@@ -72,8 +74,8 @@ func (r Request) PEM() ([]byte, crypto.Signer, error) {
 	if !r.NoSubject {
 		template.Subject = pkix.Name{Organization: []string{""}}
 	}
-	if r.URIs != nil || r.DNS != nil {
-		names, err := subjectAltName(r.URIs, r.DNS)
+	if r.URIs != nil || r.DNS != nil || r.IPs != nil {
+		names, err := r.subjectAltName()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -117,14 +119,23 @@ func newKey(kind string) (crypto.Signer, error) {
 }
 
 // subjectAltName builds the extension by hand (RFC 5280, 4.2.1.6): critical as Istio's is, and names go in unchecked.
-func subjectAltName(uris, dns []string) (pkix.Extension, error) {
-	const tagDNS, tagURI = 2, 6
+func (r Request) subjectAltName() (pkix.Extension, error) {
+	const tagDNS, tagURI, tagIP = 2, 6, 7
 	var names []asn1.RawValue
-	for _, uri := range uris {
-		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tagURI, Bytes: []byte(uri)})
+	add := func(tag int, name []byte) {
+		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: name})
 	}
-	for _, name := range dns {
-		names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tagDNS, Bytes: []byte(name)})
+	for _, uri := range r.URIs {
+		add(tagURI, []byte(uri))
+	}
+	for _, name := range r.DNS {
+		add(tagDNS, []byte(name))
+	}
+	for _, address := range r.IPs {
+		if four := address.To4(); four != nil {
+			address = four
+		}
+		add(tagIP, address)
 	}
 	value, err := asn1.Marshal(names)
 	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Critical: true, Value: value}, err

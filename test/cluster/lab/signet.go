@@ -153,6 +153,13 @@ func (s *Signet) answersReady() error {
 	return answersReady(roots, s.port)
 }
 
+// Run runs another of signet's commands to its end, and returns what it printed. An exit code other than 0 is an *exec.ExitError
+// with what it complained of.
+func (s *Signet) Run(ctx context.Context, args ...string) (string, error) {
+	printed, err := exec.CommandContext(ctx, s.binary, args...).Output()
+	return string(printed), err
+}
+
 // Register applies what `signet render webhooks` prints, as an administrator does. The API server takes a moment to hear of
 // it: wait for its effect.
 func (s *Signet) Register(ctx context.Context) error {
