@@ -36,6 +36,8 @@ class KnownNamespaces final : public NamespaceLabels {
     return found == namespaces_.end() ? nullptr : found->second;
   }
 
+  [[nodiscard]] const ByName& all() const { return namespaces_; }
+
  private:
   ByName namespaces_;
 };

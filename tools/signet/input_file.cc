@@ -87,7 +87,7 @@ void log_policy_warnings(const std::vector<PolicyProblem>& warnings) {
   }
 }
 
-std::shared_ptr<const NamespaceLabels> read_namespaces_or_complain(const std::string& path) {
+std::shared_ptr<const KnownNamespaces> read_namespaces_or_complain(const std::string& path) {
   if (path.empty()) {
     return std::make_shared<const KnownNamespaces>();
   }

@@ -44,6 +44,6 @@ void log_policy_warnings(const std::vector<PolicyProblem>& warnings);
 
 /// The namespaces of a file (namespaces_file.h); null, and the problems are told on stderr, when it cannot be used.
 /// None are known where `path` is empty: no file was named.
-[[nodiscard]] std::shared_ptr<const NamespaceLabels> read_namespaces_or_complain(const std::string& path);
+[[nodiscard]] std::shared_ptr<const KnownNamespaces> read_namespaces_or_complain(const std::string& path);
 
 }  // namespace signet

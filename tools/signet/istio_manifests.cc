@@ -1,8 +1,9 @@
 #include "tools/signet/istio_manifests.h"
 
+#include <algorithm>
+#include <set>
 #include <sstream>
-#include <string_view>
-#include <vector>
+#include <unordered_map>
 
 #include "policy/signer_choice.h"
 
@@ -38,6 +39,8 @@ std::vector<std::string> signer_names(const Policy& policy) {
   return names;
 }
 
+bool is_whole_name(const NamePattern& pattern) { return pattern.kind() == NamePattern::Kind::kExact; }
+
 std::string variable(std::string_view name, const std::string& value) {
   return "- name: " + std::string(name) + "\n  value: " + text(value) + "\n";
 }
@@ -57,22 +60,44 @@ std::string istiod_environment(const Policy& policy) {
 
 }  // namespace
 
-std::string render_proxy_configs(const Policy& policy) {
-  std::string yaml;
+std::string render_proxy_configs(const Policy& policy, const KnownNamespaces& namespaces) {
+  std::unordered_map<const PolicyModel::Tenant*, std::set<std::string_view>> names;
   for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
     for (const NamePattern& pattern : tenant.namespaces) {
-      const std::string& ns = pattern.text();
-      if (pattern.kind() != NamePattern::Kind::kExact || ns == policy.model().root_namespace) {
+      if (is_whole_name(pattern)) {
+        names[&tenant].insert(pattern.text());
+      }
+    }
+  }
+  for (const auto& [ns, labels] : namespaces.all()) {
+    if (const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(ns, namespaces)) {
+      names[tenant].insert(ns);
+    }
+  }
+  std::string yaml;
+  for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
+    for (const std::string_view ns : names[&tenant]) {
+      if (ns == policy.model().root_namespace) {
         continue;
       }
       yaml += (yaml.empty() ? "" : "---\n") +
               std::string("apiVersion: networking.istio.io/v1beta1\nkind: ProxyConfig\n") +
-              "metadata:\n  name: " + text(ns + "pc") + "\n  namespace: " + text(ns) +
+              "metadata:\n  name: " + text(std::string(ns) + "pc") + "\n  namespace: " + text(ns) +
               "\nspec:\n  environmentVariables:\n    " + std::string(kCertSignerVariable) + ": " +
               text(tenant.signers.front()) + "\n";
     }
   }
   return yaml;
+}
+
+std::vector<std::string_view> tenants_by_pattern_or_label(const Policy& policy) {
+  std::vector<std::string_view> names;
+  for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
+    if (tenant.namespace_selector || !std::ranges::all_of(tenant.namespaces, is_whole_name)) {
+      names.push_back(tenant.name);
+    }
+  }
+  return names;
 }
 
 std::string render_mesh_config(const Policy& policy, const TrustStore& trust) {

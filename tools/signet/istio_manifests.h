@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "policy/policy.h"
 #include "signer/trust/trust_store.h"
@@ -11,8 +13,12 @@ namespace signet {
 // (https://istio.io/latest/docs/tasks/security/custom-ca-k8s/) has a person write by hand.
 
 /// A ProxyConfig (networking.istio.io/v1beta1) for each namespace of a tenant, "<namespace>pc", that names the tenant's
-/// first signer. None for the root namespace: it would reach every other.
-[[nodiscard]] std::string render_proxy_configs(const Policy& policy);
+/// first signer: for those that the policy names, and those of `namespaces` that are the tenant's by a pattern or by
+/// their labels. None for the root namespace: it would reach every other.
+[[nodiscard]] std::string render_proxy_configs(const Policy& policy, const KnownNamespaces& namespaces);
+
+/// The tenants of which the policy alone does not say which namespaces they have.
+[[nodiscard]] std::vector<std::string_view> tenants_by_pattern_or_label(const Policy& policy);
 
 /// The MeshConfig: the default signer, and for each signer of `trust` the root that its certificates lead to.
 [[nodiscard]] std::string render_mesh_config(const Policy& policy, const TrustStore& trust);

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "policy/kubernetes_names.h"
+#include "policy/quoting.h"
 #include "signer/kube/bounded_file.h"
 #include "tools/signet/admission_policies.h"
 #include "tools/signet/ca_place.h"
@@ -21,7 +22,7 @@ constexpr std::size_t kMaxCaBundleBytes = 1U << 20U;
 constexpr const char* kWebhooksUsage =
     "signet render webhooks --policy FILE --ca-bundle FILE [--service NAMESPACE/NAME | --url URL] [--account USER]";
 constexpr const char* kProxyConfigsUsage =
-    "signet render proxyconfigs --policy FILE\n\n"
+    "signet render proxyconfigs --policy FILE [--namespaces FILE]\n\n"
     "Prints the ProxyConfigs that tell the proxies of each tenant's namespaces which signer is theirs.";
 constexpr const char* kAdmissionPoliciesUsage =
     "signet render admission-policies --policy FILE [--namespace NAMESPACE]\n\n"
@@ -32,7 +33,7 @@ constexpr const char* kUsage =
     "signet render webhooks --policy FILE --ca-bundle FILE [options]\n"
     "       signet render admission-policies --policy FILE [--namespace NAMESPACE]\n"
     "       signet render istio-operator|meshconfig --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]\n"
-    "       signet render proxyconfigs --policy FILE";
+    "       signet render proxyconfigs --policy FILE [--namespaces FILE]";
 
 int webhooks(const Arguments& arguments) {
   po::options_description options("Options");
@@ -102,15 +103,23 @@ int from_roots(const std::string& name, const std::string& what,
 int proxy_configs(const Arguments& arguments) {
   po::options_description options("Options");
   options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"), "whose tenants are meant");
+  options.add_options()(
+      "namespaces", po::value<std::string>()->value_name("FILE"),
+      "the cluster's, as kubectl get namespaces -o yaml prints them, for tenants by pattern or label");
   const auto line = CommandLine::parse(kProxyConfigsUsage, options, arguments);
   if (!line) {
     return line.error();
   }
   const std::shared_ptr<const Policy> policy = read_policy_or_complain(line->text("policy"));
-  if (policy == nullptr) {
+  const std::shared_ptr<const KnownNamespaces> namespaces = read_namespaces_or_complain(line->text("namespaces"));
+  if (policy == nullptr || namespaces == nullptr) {
     return kExitUsage;
   }
-  std::cout << render_proxy_configs(*policy);
+  if (const auto tenants = tenants_by_pattern_or_label(*policy); !tenants.empty() && !line->has("namespaces")) {
+    std::cerr << "signet: left out: namespaces that are a tenant's by a pattern or by their labels, of "
+              << joined(tenants, in_quotes) << "; --namespaces FILE tells which there are\n";
+  }
+  std::cout << render_proxy_configs(*policy, *namespaces);
   return kExitYes;
 }
 

@@ -15,8 +15,10 @@ int review_command(const Arguments& arguments) {
   po::options_description options("Options");
   options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"), "the policy to judge by");
   options.add_options()("mutate", "answer as /mutate does, with a patch or none, instead of /validate");
+  options.add_options()("namespaces", po::value<std::string>()->value_name("FILE"),
+                        "the cluster's, as kubectl get namespaces -o yaml prints them (default: none are known)");
   const auto line = CommandLine::parse(
-      "signet review --policy FILE [--mutate] <REVIEW\n\n"
+      "signet review --policy FILE [--mutate] [--namespaces FILE] <REVIEW\n\n"
       "Reads an AdmissionReview (JSON) from standard input and prints the AdmissionReview that answers it.\n"
       "Exit code 0 when it was answered, whatever the answer.",
       options, arguments);
@@ -24,7 +26,8 @@ int review_command(const Arguments& arguments) {
     return line.error();
   }
   const std::shared_ptr<const Policy> policy = read_policy_or_complain(line->text("policy"));
-  if (policy == nullptr) {
+  const std::shared_ptr<const NamespaceLabels> namespaces = read_namespaces_or_complain(line->text("namespaces"));
+  if (policy == nullptr || namespaces == nullptr) {
     return kExitUsage;
   }
   const auto body = read_stream(std::cin, "standard input", kMaxReviewBytes);
@@ -33,7 +36,7 @@ int review_command(const Arguments& arguments) {
   }
   const auto reviewed = review(line->has("mutate") ? ReviewKind::kMutate : ReviewKind::kValidate, *body,
                                {.policy = *policy,
-                                .namespaces = KnownNamespaces(),
+                                .namespaces = *namespaces,
                                 .issuers = nullptr,
                                 .self = {},
                                 .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
