@@ -42,30 +42,56 @@ Tenancy::Tenancy(const std::vector<PolicyModel::Tenant>& tenants) {
     }
     if (tenants[i].namespace_selector) {
       selectors_.push_back({*tenants[i].namespace_selector, i});
-      index(static_cast<std::uint32_t>(selectors_.size() - 1));
     }
   }
+  index_selectors();
   std::ranges::sort(deciding_labels_);
   deciding_labels_.erase(std::ranges::unique(deciding_labels_).begin(), deciding_labels_.end());
 }
 
-void Tenancy::index(std::uint32_t selector) {
+void Tenancy::index_selectors() {
   using Operator = LabelSelector::Operator;
-  const std::vector<LabelSelector::Requirement>& requirements = selectors_[selector].selector.requirements;
-  for (const LabelSelector::Requirement& requirement : requirements) {
-    if (requirement.key != kNamespaceNameLabel) {
-      deciding_labels_.push_back(requirement.key);
+  using Requirement = LabelSelector::Requirement;
+  ByName<ByName<std::size_t>> selectors_that_need;  // by key, then value
+  for (const Selector& selector : selectors_) {
+    for (const Requirement& requirement : selector.selector.requirements) {
+      if (requirement.key != kNamespaceNameLabel) {
+        deciding_labels_.push_back(requirement.key);
+      }
+      if (requirement.op == Operator::kIn) {
+        for (const std::string& value : requirement.values) {
+          ++selectors_that_need[requirement.key][value];
+        }
+      }
     }
   }
-  const auto with = [&](Operator op) { return std::ranges::find(requirements, op, &LabelSelector::Requirement::op); };
-  if (const auto needed = with(Operator::kIn); needed != requirements.end()) {
-    for (const std::string& value : needed->values) {
-      selectors_by_value_[needed->key][value].push_back(selector);
+  for (std::uint32_t i = 0; i < selectors_.size(); ++i) {
+    const Requirement* rarest = nullptr;
+    const Requirement* present = nullptr;
+    std::size_t fewest = 0;
+    for (const Requirement& requirement : selectors_[i].selector.requirements) {
+      if (requirement.op == Operator::kExists) {
+        present = &requirement;
+      } else if (requirement.op == Operator::kIn) {
+        std::size_t most = 0;
+        for (const std::string& value : requirement.values) {
+          most = std::max(most, selectors_that_need[requirement.key][value]);
+        }
+        if (rarest == nullptr || most < fewest) {
+          rarest = &requirement;
+          fewest = most;
+        }
+      }
     }
-  } else if (const auto present = with(Operator::kExists); present != requirements.end()) {
-    selectors_by_key_[present->key].push_back(selector);
-  } else {
-    selectors_of_all_.push_back(selector);
+    if (rarest != nullptr) {
+      for (const std::string& value : rarest->values) {
+        selectors_by_value_[rarest->key][value].push_back(i);
+      }
+    } else if (present != nullptr) {
+      selectors_by_key_[present->key].push_back(i);
+    } else {
+      selectors_of_all_.push_back(i);
+    }
   }
 }
 

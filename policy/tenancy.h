@@ -63,14 +63,15 @@ class Tenancy {
     void add(const std::string& text, std::size_t tenant);
   };
 
-  void index(std::uint32_t selector);
+  void index_selectors();
   [[nodiscard]] Owner owner_by_labels(const Labels& labels) const;
 
   ByName<std::size_t> tenant_by_name_;
   Affixes prefixes_;
   Affixes suffixes_;
   std::vector<Selector> selectors_;
-  // Each selector once, where a label that it needs leads to it; the others are tried always.
+  // Each selector once, where the label that it needs and the fewest others do leads to it; those that need none are
+  // tried always.
   ByName<ByName<std::vector<std::uint32_t>>> selectors_by_value_;  ///< by key, then value
   ByName<std::vector<std::uint32_t>> selectors_by_key_;
   std::vector<std::uint32_t> selectors_of_all_;
