@@ -174,7 +174,7 @@ int render_command(const Arguments& arguments) {
     return kExitYes;
   }
   return usage_error(
-      "render: which of: webhooks, admission-policies, istio-operator, meshconfig, proxyconfigs\nUsage: " +
+      "render: which of: webhooks, istio-operator, meshconfig, proxyconfigs, admission-policies\nUsage: " +
       std::string(kUsage));
 }
 
