@@ -61,7 +61,12 @@ Policy::Policy(PolicyModel model, std::string digest)
   for (std::size_t i = 0; i < model_.tenants.size(); ++i) {
     const PolicyModel::Tenant& tenant = model_.tenants[i];
     for (std::string& signer : signers_of_tenant(tenant)) {
-      tenant_by_signer_.try_emplace(signer, i);
+      if (const auto [owner, only] = tenant_by_signer_.try_emplace(signer, i); !only) {
+        owner->second.reset();
+      }
+      if (tenant.suspended) {
+        suspended_signers_.insert(signer);
+      }
       const auto [known, added] = modes_by_signer_.try_emplace(signer);
       for (const Reason reason : kReasons) {
         Mode& strictest = known->second[static_cast<std::size_t>(reason)];
@@ -108,7 +113,7 @@ const PolicyModel::Tenant* Policy::tenant_of_namespace(std::string_view ns, cons
 
 const PolicyModel::Tenant* Policy::tenant_of_signer(std::string_view signer) const {
   const auto owner = tenant_by_signer_.find(signer);
-  return owner == tenant_by_signer_.end() ? nullptr : &model_.tenants[owner->second];
+  return owner == tenant_by_signer_.end() || !owner->second ? nullptr : &model_.tenants[*owner->second];
 }
 
 const PolicyModel::Tenant* Policy::tenant_named(std::string_view name) const {
@@ -132,6 +137,12 @@ void Policy::check_signer(std::string_view signer, const RequestSubject& subject
                           Decision& decision) const {
   const PolicyModel::Tenant* const tenant = subject.tenant;
   if (tenant == nullptr) {
+    if (suspended_signers_.contains(signer)) {
+      told.made.add(Reason::kTenantSuspended);
+      decision.findings.push_back({Reason::kTenantSuspended, "a tenant of signer " + in_quotes(signer) +
+                                                                 " is suspended; nothing is signed for it "
+                                                                 "(tenants[].suspended)"});
+    }
     if (!has_signer(signer)) {
       told.made.add(Reason::kSignerNotAllowed);
       decision.findings.push_back(
@@ -258,7 +269,7 @@ Decision Policy::evaluate(const SigningRequest& request, const NamespaceLabels& 
       tenant != nullptr && facts.key_type && verified && usages && lifetime.count() > 0 && has_signer(signer);
   const bool signable_by_others =
       signing_of(request) == Signing::kForeign && facts.signature != Pkcs10Facts::Signature::kFailed;
-  decide(tenant, signer, signable || signable_by_others, decision);
+  decide(signer, told, signable || signable_by_others, decision);
   if (decision.denied() || !signable) {
     return decision;
   }
@@ -276,11 +287,18 @@ Decision Policy::evaluate(const SigningRequest& request, const NamespaceLabels& 
   return decision;
 }
 
-void Policy::decide(const PolicyModel::Tenant* tenant, std::string_view signer, bool can_be_let_pass,
+void Policy::decide(std::string_view signer, const EvaluationTrace& told, bool can_be_let_pass,
                     Decision& decision) const {
+  // Nobody gets a certificate of what we cannot sign, so that is said at once, whatever the modes. What failed and kept
+  // other checks from being made passes only where those would.
+  Mode most = can_be_let_pass ? Mode::kAudit : Mode::kEnforce;
+  for (const Reason reason : kReasons) {
+    if (is_of_requests(reason) && can_be_relaxed(reason) && !told.made.contains(reason)) {
+      most = std::min(most, mode_of(reason, told.tenant, signer));
+    }
+  }
   for (Finding& finding : decision.findings) {
-    // Nobody gets a certificate of what we cannot sign, so that is said at once, whatever the modes.
-    finding.mode = can_be_let_pass ? mode_of(finding.reason, tenant, signer) : Mode::kEnforce;
+    finding.mode = std::min(most, mode_of(finding.reason, told.tenant, signer));
   }
   decision.verdict = verdict_of(decision.findings);
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "policy/certificate_limits.h"
@@ -86,7 +87,7 @@ class Policy {
   /// for). So no tenant's mode opens another's signer.
   [[nodiscard]] Mode mode_of(Reason reason, const PolicyModel::Tenant* tenant, std::string_view signer) const;
 
-  /// The first tenant that has `signer`, which is without the domain, or null.
+  /// The tenant whose `signer` is, which is without the domain; null where it is nobody's, or more than one's.
   [[nodiscard]] const PolicyModel::Tenant* tenant_of_signer(std::string_view signer) const;
   /// Null where there is none.
   [[nodiscard]] const PolicyModel::Tenant* tenant_named(std::string_view name) const;
@@ -109,14 +110,14 @@ class Policy {
   std::chrono::seconds check_limits(const SigningRequest& request, std::string_view signer,
                                     const PolicyModel::Tenant* tenant, EvaluationTrace& told, Decision& decision) const;
   /// Gives each finding its mode, and the decision its verdict.
-  void decide(const PolicyModel::Tenant* tenant, std::string_view signer, bool can_be_let_pass,
-              Decision& decision) const;
+  void decide(std::string_view signer, const EvaluationTrace& told, bool can_be_let_pass, Decision& decision) const;
 
   PolicyModel model_;
   std::string digest_;
   std::vector<std::string> signers_;
-  ByName<std::size_t> described_signers_;                      ///< index into model_.signers
-  ByName<std::size_t> tenant_by_signer_;                       ///< index into model_.tenants
+  ByName<std::size_t> described_signers_;                                         ///< index into model_.signers
+  std::unordered_set<std::string, NameHash, std::equal_to<>> suspended_signers_;  ///< of a tenant that is suspended
+  ByName<std::optional<std::size_t>> tenant_by_signer_;                           ///< index into model_.tenants
   ByName<std::array<Mode, kReasons.size()>> modes_by_signer_;  ///< of each reason the strictest that its tenants have
   Tenancy tenancy_;
   ServiceNames service_names_;

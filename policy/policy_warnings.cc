@@ -177,8 +177,8 @@ class PolicyWarnings {
 
   void about_modes(const Modes& modes, const std::string& whose, const PolicyField& at) {
     std::vector<std::string_view> relaxed;
-    for (const Reason reason :
-         {Reason::kRequesterNotAllowed, Reason::kIdentityInvalid, Reason::kNoTenant, Reason::kSignerNotAllowed}) {
+    for (const Reason reason : {Reason::kRequesterNotAllowed, Reason::kSubjectAltNameNotAllowed,
+                                Reason::kIdentityInvalid, Reason::kNoTenant, Reason::kSignerNotAllowed}) {
       if (modes.of(reason).value_or(Mode::kEnforce) != Mode::kEnforce) {
         relaxed.push_back(to_string(reason));
       }

@@ -191,7 +191,9 @@ void TenantReader::read_services(const PolicyField& at, PolicyModel::Tenant& ten
                         claims_.claim_dns_name(place, name, tenant.name);
                         service.dns_names.push_back(std::move(name));
                       });
-    const auto is_address = [](std::string_view text) { return canonical_ip_address(text) == text; };
+    const auto is_address = [](std::string_view text) {
+      return canonical_ip_address(text) == text && !text.starts_with("::ffff:");
+    };
     fields_.each_name(addresses, is_address, "an IP address as RFC 5952 writes it, such as 10.0.0.1 or 2001:db8::1", {},
                       [&](const PolicyField& place, std::string address) {
                         claims_.claim_ip_address(place, address, tenant.name);

@@ -48,29 +48,34 @@ ReviewOutcome malformed(const AdmissionRequest& request, std::string message, co
   return judge(request, {{Reason::kRequestMalformed, std::move(message)}}, context);
 }
 
+Mode mode_of(Reason reason, const SigningRequest& facts, const Policy& policy, const Decision& decision) {
+  return policy.mode_of(reason, policy.tenant_named(decision.tenant),
+                        policy.signer_in_domain(facts.signer_name).value_or(""));
+}
+
 // cert-manager asks for whoever may write into a namespace, and keeps the key there: the namespace must be of the
 // tenant that is asked for. The root namespace is the mesh's own: what is written there may ask for everybody.
-void check_namespace(std::string_view ns, const Policy& policy, const NamespaceLabels& namespaces, Decision& decision) {
+void check_namespace(const SigningRequest& facts, std::string_view ns, const Policy& policy,
+                     const NamespaceLabels& namespaces, Decision& decision) {
   const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(ns, namespaces);
   if (decision.tenant.empty() || ns == policy.model().root_namespace ||
       (tenant != nullptr && tenant->name == decision.tenant)) {
     return;
   }
-  decision.findings.push_back(
-      {.reason = Reason::kRequesterNotAllowed,
-       .message = "a CertificateRequest in namespace " + in_quotes(ns) + " may not ask for " +
-                  in_quotes(decision.identity) + "; its tenant's own namespaces may (tenants[].namespaces)",
-       .mode = policy.mode_of(Reason::kRequesterNotAllowed, policy.tenant_named(decision.tenant), {})});
+  decision.findings.push_back({.reason = Reason::kRequesterNotAllowed,
+                               .message = "a CertificateRequest in namespace " + in_quotes(ns) + " may not ask for " +
+                                          in_quotes(decision.identity) +
+                                          "; its tenant's own namespaces may (tenants[].namespaces)",
+                               .mode = mode_of(Reason::kRequesterNotAllowed, facts, policy, decision)});
 }
 
 // cert-manager copies the subject, and a client that finds no DNS name takes a common name for one.
 void check_subject(const SigningRequest& facts, const Policy& policy, Decision& decision) {
   if (facts.pkcs10 && !facts.pkcs10->subject.empty()) {
-    decision.findings.push_back(
-        {.reason = Reason::kSubjectAltNameNotAllowed,
-         .message = "the subject names " + joined(facts.pkcs10->subject, in_quotes) +
-                    "; it must be empty, for cert-manager would copy it",
-         .mode = policy.mode_of(Reason::kSubjectAltNameNotAllowed, policy.tenant_named(decision.tenant), {})});
+    decision.findings.push_back({.reason = Reason::kSubjectAltNameNotAllowed,
+                                 .message = "the subject names " + joined(facts.pkcs10->subject, in_quotes) +
+                                            "; it must be empty, for cert-manager would copy it",
+                                 .mode = mode_of(Reason::kSubjectAltNameNotAllowed, facts, policy, decision)});
   }
 }
 
@@ -87,15 +92,11 @@ ReviewOutcome evaluate(const AdmissionRequest& request, const std::string& signe
                decide_certificate_request(*facts, request.name_space, context.policy, context.namespaces), context);
 }
 
-Finding refusal(const std::string& signer_name, std::string_view ns, const Policy& policy,
-                const NamespaceLabels& namespaces) {
-  const auto signer = policy.signer_in_domain(signer_name);
-  const PolicyModel::Tenant* const tenant = policy.tenant_of_namespace(ns, namespaces);
-  return {.reason = Reason::kSignerNotAllowed,
-          .message = "spec.issuerRef names " + in_quotes(signer_name) +
-                     ", which signs for its tenant by CertificateSigningRequest only (tenants[].signers, "
-                     "certificateRequests)",
-          .mode = policy.mode_of(Reason::kSignerNotAllowed, tenant, *signer)};
+// What the policy does not want judged is refused whatever its modes: nothing else is known of it.
+Finding refusal(const std::string& signer_name) {
+  return {Reason::kSignerNotAllowed, "spec.issuerRef names " + in_quotes(signer_name) +
+                                         ", which signs for its tenant by CertificateSigningRequest only "
+                                         "(tenants[].signers, certificateRequests)"};
 }
 
 }  // namespace
@@ -108,10 +109,10 @@ Decision decide_certificate_request(const SigningRequest& facts, std::string_vie
     return decision;
   }
   if (policy.model().certificate_requests == PolicyModel::CertificateRequests::kDeny) {
-    decision.findings.push_back(refusal(facts.signer_name, ns, policy, namespaces));
+    decision.findings.push_back(refusal(facts.signer_name));
   } else {
     decision = policy.evaluate(facts, namespaces);
-    check_namespace(ns, policy, namespaces, decision);
+    check_namespace(facts, ns, policy, namespaces, decision);
     check_subject(facts, policy, decision);
   }
   decision.verdict = verdict_of(decision.findings);
@@ -136,7 +137,7 @@ ReviewOutcome validate_certificate_request(const AdmissionRequest& request, cons
   if (context.policy.model().certificate_requests == PolicyModel::CertificateRequests::kEvaluate) {
     return evaluate(request, signer_name, context);
   }
-  return judge(request, {refusal(signer_name, request.name_space, context.policy, context.namespaces)}, context);
+  return judge(request, {refusal(signer_name)}, context);
 }
 
 }  // namespace signet

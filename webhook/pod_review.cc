@@ -117,6 +117,11 @@ class PodReader {
   // locked one is its own business.
   void read_environment(JsonView container, const std::string& place) {
     const bool is_proxy = container.get("name").as_string() == kProxyContainer;
+    if (is_proxy && container.get("envFrom").size() > 0) {
+      for (const PolicyModel::LockedVariable& variable : policy_.model().locked_variables) {
+        judge_variable(variable.name, std::nullopt, place + "From");
+      }
+    }
     std::size_t index = 0;
     for (const JsonView variable : container.get("env").elements()) {
       const std::string variable_place = place + "[" + std::to_string(index++) + "]";

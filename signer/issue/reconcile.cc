@@ -185,6 +185,7 @@ std::optional<ReconcileResult> approve(const CertificateSigningRequest& csr, con
   const SigningRequest request = signing_request_of(csr);
   EvaluationTrace trace;
   const Decision decision = context.policy.evaluate(request, context.namespaces, &trace);
+  if (decision.undecided) return retry("is not decided: " + to_message(decision.findings));
   if (decision.verdict != Decision::Verdict::kGranted) {
     return ended(Outcome::kWaiting, "is not approved: " + to_message(decision.findings));
   }

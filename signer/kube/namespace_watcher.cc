@@ -6,6 +6,10 @@
 namespace signet {
 namespace {
 
+// Kubernetes bounds an object, and not its labels: a few namespaces with a megabyte of them each would be all of our
+// memory. Nobody has as many who means them.
+constexpr std::size_t kMaxLabelBytes = std::size_t{16} << 10;
+
 std::string name_of(JsonView object) { return std::string(object.at("metadata", "name").as_string().value_or("")); }
 
 }  // namespace
@@ -59,7 +63,12 @@ void NamespaceWatcher::take(WatchEventType type, JsonView object) {
 
 std::optional<Namespace> NamespaceWatcher::read(JsonView object) const {
   auto ns = Namespace::decode(object);
-  if (ns) return std::move(*ns);
+  if (ns) {
+    std::size_t bytes = 0;
+    for (const auto& [key, value] : ns->labels) bytes += key.size() + value.size();
+    if (bytes <= kMaxLabelBytes) return std::move(*ns);
+    ns = tl::unexpected("metadata.labels: more than " + std::to_string(kMaxLabelBytes) + " bytes");
+  }
   on_problem_("Namespace " + name_of(object) + " is left out: " + ns.error());
   return std::nullopt;
 }

@@ -16,7 +16,7 @@ namespace signet {
 
 // Keeps a store of namespaces as the API server has them, as ListWatch does. The store stays empty until the first list
 // is complete, and keeps what was known last while no watch runs; each list drops what is gone. A namespace that cannot
-// be read is not in it.
+// be read, or has labels without measure, is not in it.
 class NamespaceWatcher {
  public:
   using Clock = ListWatch::Clock;

@@ -69,10 +69,12 @@ MatchCondition configures_its_proxy(const Policy& policy) {
     wanted += " || (c.name == " + cel_text(kProxyContainer) +
               (listed.size() > kMaxCelKeysBytes ? "" : " && e.name in " + listed) + ")";
   }
+  const std::string from_elsewhere =
+      locked.empty() ? "" : "(c.name == " + cel_text(kProxyContainer) + " && has(c.envFrom)) || ";
   const auto named_in = [&](const std::string& containers) {
-    return containers + ".size() > " + std::to_string(kMaxContainersSeen) + " || " + containers +
-           ".exists(c, has(c.env) && (c.env.size() > " + std::to_string(kMaxVariablesSeen) + " || c.env.exists(e, " +
-           wanted + ")))";
+    return containers + ".size() > " + std::to_string(kMaxContainersSeen) + " || " + containers + ".exists(c, " +
+           from_elsewhere + "has(c.env) && (c.env.size() > " + std::to_string(kMaxVariablesSeen) +
+           " || c.env.exists(e, " + wanted + ")))";
   };
   return {"configures-its-proxy", "(has(object.metadata.annotations) && " + cel_text(kProxyConfigAnnotation) +
                                       " in object.metadata.annotations) || " + named_in("object.spec.containers") +

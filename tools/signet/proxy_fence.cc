@@ -143,13 +143,16 @@ std::vector<Variable> pod_variables(const Policy& policy) {
   return variables;
 }
 
-// That no variable of a container `c` is a bad one, `e`.
-std::string no_variable(const std::string& of_container, const std::string& bad) {
-  const auto in = [&](const std::string& containers) {
-    return containers + ".exists(c, " + of_container + "has(c.env) && c.env.exists(e, " + bad + "))";
-  };
+// That no container `c` is a bad one.
+std::string no_container(const std::string& bad) {
+  const auto in = [&](const std::string& containers) { return containers + ".exists(c, " + bad + ")"; };
   return "variables.signers.size() == 0 || variables.crowded || !(" + in("object.spec.containers") +
          " || (has(object.spec.initContainers) && " + in("object.spec.initContainers") + "))";
+}
+
+// That no variable of a container `c` is a bad one, `e`.
+std::string no_variable(const std::string& of_container, const std::string& bad) {
+  return no_container(of_container + "has(c.env) && c.env.exists(e, " + bad + ")");
 }
 
 }  // namespace
@@ -249,6 +252,7 @@ std::optional<AdmissionPolicy> fence_of_pods(const Policy& policy, std::string_v
                                        "e.?value.orValue(\"\").contains(\"$(\") || "
                                        "!(e.?value.orValue(\"\") in variables.locked[e.name]))"),
                            sets});
+    validations.push_back({no_container("c.name == " + cel_text(kProxyContainer) + " && has(c.envFrom)"), sets});
   }
   return AdmissionPolicy{.name = "signet-pods",
                          .group = "",

@@ -60,7 +60,7 @@ func (m *CertManager) Uninstall(ctx context.Context) error {
 	if _, err := m.plane.Kubectl(ctx, m.dir, "delete", "--ignore-not-found", "--wait=false", "-f", m.definitions()); err != nil {
 		return err
 	}
-	_, err := m.plane.Kubectl(ctx, m.dir, "wait", "--for=delete", "-f", m.definitions())
+	_, err := m.plane.Kubectl(ctx, m.dir, "wait", "--for=delete", "--timeout=2m", "-f", m.definitions())
 	return err
 }
 
