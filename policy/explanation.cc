@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <memory>
-#include <set>
+#include <iterator>
+#include <optional>
 #include <utility>
 
-#include "policy/asked_text.h"
 #include "policy/duration.h"
 #include "policy/quoting.h"
 #include "policy/spiffe_id.h"
@@ -25,17 +24,11 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-bool stands_in(const std::vector<std::string>& list, const std::string* entry) {
-  return std::ranges::any_of(list, [entry](const std::string& name) { return &name == entry; });
-}
-
-// Describes what would pass each check. Whether it did pass is the evaluation's word alone.
+// Describes what each check looked at and what would pass it. Whether it did pass is the evaluation's word alone.
 class Describer {
  public:
-  Describer(const Policy& policy, const SigningRequest& request, const NamespaceLabels& namespaces,
-            const EvaluationTrace& trace, Audience audience)
-      : policy_(policy),
-        model_(policy.model()),
+  Describer(const Policy& policy, const SigningRequest& request, const EvaluationTrace& trace, Audience audience)
+      : model_(policy.model()),
         request_(request),
         facts_(request.pkcs10 ? *request.pkcs10 : kNoFacts),
         trace_(trace),
@@ -46,17 +39,6 @@ class Describer {
       if (const auto id = SpiffeId::parse(facts_.names.front().value)) {
         ns_ = id->ns();
         service_account_ = id->service_account();
-      }
-    }
-    if (policy.tenancy().asks_labels() && policy.tenancy().owner_by_name(ns_).kind == Tenancy::Owner::Kind::kNobody) {
-      by_labels_ = true;
-      labels_ = namespaces.find(ns_);
-    }
-    if (is_service() && tenant_ != nullptr) {
-      for (const SubjectAltName& name : facts_.names) {
-        if (const auto owner = policy.service_names().owner_of(name); owner && owner->service) {
-          services_.insert(&tenant_->services[*owner->service]);
-        }
       }
     }
   }
@@ -74,30 +56,44 @@ class Describer {
 
  private:
   [[nodiscard]] std::string asked(Reason check) const {
-    return asked_text(check, policy_, request_, tenant_) +
-           (check == Reason::kNoTenant && !ns_.empty() && by_labels_ ? asked_labels() : "");
-  }
-
-  // Those that decide; to a tenant no more of them than its own selector asks for.
-  [[nodiscard]] std::string asked_labels() const {
-    if (labels_ == nullptr) {
-      return ", whose labels are not known";
+    if (!request_.pkcs10 && check != Reason::kRequestMalformed) {
+      return "unknown: there is no PKCS#10 that could be read";
     }
-    std::set<std::string> keys;
-    if (for_operator_) {
-      keys.insert(policy_.tenancy().deciding_labels().begin(), policy_.tenancy().deciding_labels().end());
-    } else if (tenant_ != nullptr && tenant_->namespace_selector) {
-      for (const LabelSelector::Requirement& requirement : tenant_->namespace_selector->requirements) {
-        keys.insert(requirement.key);
-      }
+    switch (check) {
+      case Reason::kRequestMalformed:
+        return asked_signature();
+      case Reason::kRequesterNotAllowed:
+        return in_quotes(request_.requester);
+      case Reason::kExtensionNotAllowed:
+        return facts_.other_extensions.empty() ? "no other extension" : joined(facts_.other_extensions);
+      case Reason::kCaRequested:
+        return facts_.ca_requested || request_.annotated_is_ca.value_or("false") != "false"
+                   ? "to be a certificate authority"
+                   : "no certificate authority";
+      case Reason::kSubjectAltNameNotAllowed:
+        return asked_names();
+      case Reason::kIdentityInvalid:
+        return is_service() ? "names of a service, no SPIFFE ID" : asked_names();
+      case Reason::kNoTenant:
+        return asked_namespace();
+      case Reason::kTenantSuspended:
+        return tenant_ == nullptr ? "no tenant that could be told" : "tenant " + in_quotes(tenant_->name);
+      case Reason::kSignerNotAllowed:
+        return in_quotes(signer_);
+      case Reason::kKeyNotAllowed:
+        return facts_.key_name;
+      case Reason::kUsageNotAllowed:
+        return asked_usages();
+      case Reason::kDurationTooLong:
+      case Reason::kDurationTooShort:
+        return asked_duration();
+      case Reason::kIssuerNotAllowed:
+      case Reason::kCertificateNotAllowed:
+      case Reason::kVariableLocked:
+      case Reason::kNamespaceNotAllowed:
+        break;
     }
-    std::vector<std::string> told;
-    for (const auto& [key, value] : *labels_) {
-      if (keys.contains(key)) {
-        told.push_back(key + "=" + value);
-      }
-    }
-    return told.empty() ? "" : ", labelled " + joined(told, in_quotes);
+    return {};
   }
 
   [[nodiscard]] std::string allowed(Reason check) const {
@@ -127,9 +123,9 @@ class Describer {
       case Reason::kUsageNotAllowed:
         return or_none(joined(limits().usages(), usage_text)) + "; each once, at least one";
       case Reason::kDurationTooLong:
-        return to_string(limits().max_duration()) + " at most; a longer one is " + out_of_bounds();
+        return to_string(limits().max_duration()) + " at most";
       case Reason::kDurationTooShort:
-        return to_string(limits().min_duration()) + " at least; a shorter one is " + out_of_bounds();
+        return to_string(limits().min_duration()) + " at least";
       case Reason::kIssuerNotAllowed:
       case Reason::kCertificateNotAllowed:
       case Reason::kVariableLocked:
@@ -149,7 +145,9 @@ class Describer {
       case Reason::kIdentityInvalid:
         return "trustDomains";
       case Reason::kNoTenant:
-        return namespace_rule(tenant);
+        return tenant_ != nullptr && !tenant_->namespace_selector
+                   ? tenant + ".namespaces"
+                   : tenant + ".namespaces, " + tenant + ".namespaceSelector";
       case Reason::kTenantSuspended:
         return tenant + ".suspended";
       case Reason::kSignerNotAllowed:
@@ -176,18 +174,51 @@ class Describer {
 
   [[nodiscard]] LimitsInForce limits() const { return {*tenant_, trace_.signer}; }
 
-  // --- what is allowed
+  // --- what was asked
 
-  [[nodiscard]] std::string out_of_bounds() const { return limits().clamps() ? "clamped at CREATE" : "refused"; }
-
-  [[nodiscard]] std::string namespace_rule(const std::string& tenant) const {
-    if (tenant_ == nullptr) {
-      return tenant + ".namespaces" + (policy_.tenancy().asks_labels() ? ", " + tenant + ".namespaceSelector" : "");
+  [[nodiscard]] std::string asked_signature() const {
+    if (!request_.pkcs10) {
+      return "what is no PKCS#10 that can be judged";
     }
-    return tenant + (by_labels_ ? ".namespaceSelector" : ".namespaces");
+    switch (facts_.signature) {
+      case Pkcs10Facts::Signature::kVerified:
+        return "a PKCS#10 whose signature verifies";
+      case Pkcs10Facts::Signature::kFailed:
+        return "a PKCS#10 whose signature does not verify";
+      case Pkcs10Facts::Signature::kNotChecked:
+        break;
+    }
+    return "a PKCS#10 whose signature was not looked at";
   }
 
-  // Of names that only some may ask for: those whom each service lists.
+  [[nodiscard]] std::string asked_names() const {
+    return or_none(joined(facts_.names, [](const SubjectAltName& name) { return in_quotes(name.value); }));
+  }
+
+  [[nodiscard]] std::string asked_namespace() const {
+    if (is_service()) {
+      return "names of a service, which are the signer's tenant's";
+    }
+    return ns_.empty() ? "no namespace that could be read" : "namespace " + in_quotes(ns_);
+  }
+
+  [[nodiscard]] std::string asked_usages() const {
+    std::vector<std::string> usages = request_.usages;
+    std::ranges::copy_if(facts_.usages, std::back_inserter(usages),
+                         [&](const std::string& usage) { return !contains(request_.usages, usage); });
+    return or_none(joined(usages));
+  }
+
+  [[nodiscard]] std::string asked_duration() const {
+    std::string asked = request_.expiration_seconds ? std::to_string(*request_.expiration_seconds) + " s" : "";
+    if (request_.annotated_duration) {
+      asked += (asked.empty() ? "" : ", ") + in_quotes(*request_.annotated_duration) + " by annotation";
+    }
+    return asked.empty() ? "no lifetime" : asked;
+  }
+
+  // --- what is allowed
+
   [[nodiscard]] std::string allowed_requesters() const {
     std::string told;
     const auto add = [&told](const std::vector<std::string>& names) {
@@ -195,13 +226,6 @@ class Describer {
         told += (told.empty() ? "" : ", ") + joined(names, in_quotes);
       }
     };
-    if (!services_.empty()) {
-      for (const PolicyModel::Service* const service : services_) {
-        add(service->requesters);
-        add(service->requester_groups);
-      }
-      return told + (names_of_all_requesters() ? "; for the other names, whoever may ask for the tenant" : "");
-    }
     if (for_operator_) {
       add(model_.requesters);
       add(model_.requester_groups);
@@ -213,36 +237,30 @@ class Describer {
     if (tenant_ != nullptr) {
       add(tenant_->requesters);
       add(tenant_->requester_groups);
+      if (is_service() && !tenant_->services.empty()) {
+        told += "; of the names of a service, whom it lists";
+      }
     }
     return told;
   }
 
-  [[nodiscard]] bool names_of_all_requesters() const {
-    return std::ranges::any_of(facts_.names, [&](const SubjectAltName& name) {
-      const auto owner = policy_.service_names().owner_of(name);
-      return owner && !owner->service;
-    });
-  }
-
   [[nodiscard]] bool is_listed_for_all() const {
-    return stands_in(model_.requesters, trace_.requester) || stands_in(model_.requester_groups, trace_.requester);
+    return trace_.requester != nullptr &&
+           (contains(model_.requesters, *trace_.requester) || contains(model_.requester_groups, *trace_.requester));
   }
 
   [[nodiscard]] std::string requester_rule(const std::string& tenant) const {
-    const std::string of_services = tenant + ".services[].requesters, " + tenant + ".services[].requesterGroups";
-    if (!services_.empty()) {
-      return of_services;
-    }
-    if (stands_in(model_.requester_groups, trace_.requester)) {
-      return "requesterGroups";
-    }
-    if (stands_in(model_.requesters, trace_.requester) || (trace_.requester == nullptr && tenant_ == nullptr)) {
-      return "requesters";
-    }
     if (trace_.requester == nullptr) {
-      return "requesters, " + tenant + ".requesters";
+      return tenant_ == nullptr ? "requesters" : "requesters, " + tenant + ".requesters";
     }
-    return tenant + (stands_in(tenant_->requesters, trace_.requester) ? ".requesters" : ".requesterGroups");
+    if (is_listed_for_all()) {
+      return contains(model_.requesters, *trace_.requester) ? "requesters" : "requesterGroups";
+    }
+    if (tenant_ != nullptr && contains(tenant_->requesters, *trace_.requester)) {
+      return tenant + ".requesters";
+    }
+    const bool by_group = tenant_ != nullptr && contains(tenant_->requester_groups, *trace_.requester);
+    return tenant + (by_group ? ".requesterGroups" : ".services[].requesters");
   }
 
   static std::vector<std::string> service_names(const Tenant& tenant) {
@@ -258,8 +276,7 @@ class Describer {
     std::string told =
         joined(tenant.namespaces, [](const NamePattern& pattern) { return in_quotes(pattern.written()); });
     if (tenant.namespace_selector) {
-      told += (told.empty() ? "" : " and ") + std::string("those labelled ") +
-              in_quotes(to_string(*tenant.namespace_selector));
+      told += std::string(told.empty() ? "" : " and ") + "those that its namespaceSelector selects";
     }
     return or_none(told);
   }
@@ -319,7 +336,6 @@ class Describer {
 
   static inline const Pkcs10Facts kNoFacts{};
 
-  const Policy& policy_;
   const PolicyModel& model_;
   const SigningRequest& request_;
   const Pkcs10Facts& facts_;
@@ -330,9 +346,6 @@ class Describer {
   // Of the identity that was asked for; empty where it names none.
   std::string ns_;
   std::string service_account_;
-  bool by_labels_ = false;                          // whether the labels decide whose the namespace is
-  std::shared_ptr<const Labels> labels_;            // if they do; null where they are not known
-  std::set<const PolicyModel::Service*> services_;  // of the names that only some may ask for
 };
 
 }  // namespace
@@ -396,7 +409,7 @@ Explanation explain(const Policy& policy, const SigningRequest& request, const N
   if (explanation.decision.verdict == Decision::Verdict::kNotOurs) {
     return explanation;
   }
-  const Describer describer(policy, request, namespaces, trace, audience);
+  const Describer describer(policy, request, trace, audience);
   for (const Reason check : kReasons) {
     if (!is_of_requests(check)) {
       break;

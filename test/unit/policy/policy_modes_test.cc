@@ -131,7 +131,7 @@ TEST_CASE("What we could not sign is refused in every mode") {
          r.pkcs10->key_type = KeyType::kRsa4096;
          r.pkcs10->signature = Pkcs10Facts::Signature::kFailed;
        },
-       "RequestMalformed KeyNotAllowed"},
+       "KeyNotAllowed"},
       {"a usage that there is not", [](auto& r) { r.usages.emplace_back("cert sign"); }, "UsageNotAllowed"},
       {"no usage", [](auto& r) { r.usages.clear(); }, "UsageNotAllowed"},
       {"a lifetime that is none", [](auto& r) { r.annotated_duration = "soon"; }, "DurationTooLong"},
@@ -174,9 +174,10 @@ TEST_CASE(
     "Where somebody else signs, what has no tenant passes only where those for all and the signer's tenants let it") {
   const auto [modes_for_all, modes_of_foo, verdict] = GENERATE(table<std::string, std::string, Verdict>({
       {"{}", "{}", Verdict::kDenied},
-      {"{NoTenant: warn}", "{}", Verdict::kTolerated},
-      {"{NoTenant: warn}", "{NoTenant: enforce}", Verdict::kDenied},
-      {"{}", "{NoTenant: warn}", Verdict::kDenied},
+      {"{all: warn}", "{}", Verdict::kTolerated},
+      {"{NoTenant: warn}", "{}", Verdict::kDenied},  // nothing that hangs on a tenant was looked at
+      {"{all: warn}", "{SignerNotAllowed: enforce}", Verdict::kDenied},
+      {"{}", "{all: warn}", Verdict::kDenied},
   }));
   CAPTURE(modes_for_all, modes_of_foo);
   const Policy policy =
@@ -229,10 +230,9 @@ TEST_CASE("Findings are told in the order of their reasons, whatever else is fou
   request.pkcs10->ca_requested = true;
   request.pkcs10->other_extensions = {"1.2.3"};
   request.pkcs10->key_type = KeyType::kRsa4096;
-  request.pkcs10->signature = Pkcs10Facts::Signature::kFailed;
   const Decision decision = policy.evaluate(request, KnownNamespaces());
   CHECK(codes(decision) ==
-        "RequestMalformed RequesterNotAllowed ExtensionNotAllowed CaRequested CaRequested TenantSuspended "
+        "RequesterNotAllowed ExtensionNotAllowed CaRequested CaRequested TenantSuspended "
         "SignerNotAllowed KeyNotAllowed UsageNotAllowed DurationTooLong DurationTooShort");
   CHECK(std::ranges::is_sorted(decision.findings, {}, &Finding::reason));
 }

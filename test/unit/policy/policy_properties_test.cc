@@ -327,10 +327,12 @@ TEST_CASE("What was adjusted once is not adjusted again, and a lifetime that was
     }
     const LimitsInForce limits(*tenant, policy.described_signer(*policy.signer_in_domain(adjusted.signer_name)));
     if (limits.clamps() && limits.min_duration() <= limits.max_duration()) {
+      const std::string_view signer = *policy.signer_in_domain(adjusted.signer_name);
       expect(std::ranges::none_of(after.findings,
-                                  [](const Finding& finding) {
-                                    return finding.reason == Reason::kDurationTooLong ||
-                                           finding.reason == Reason::kDurationTooShort;
+                                  [&](const Finding& finding) {
+                                    const bool is_bound = finding.reason == Reason::kDurationTooLong ||
+                                                          finding.reason == Reason::kDurationTooShort;
+                                    return is_bound && policy.mode_of(finding.reason, tenant, signer) == Mode::kEnforce;
                                   }),
              "out of bounds", request, told(decision), told(after));
     }
