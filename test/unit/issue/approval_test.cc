@@ -22,7 +22,7 @@ const Policy& approving_policy() {
 struct Approver {
   ReconcileResult reconcile(const CertificateSigningRequest& csr) {
     api.put(csr);
-    return signet::reconcile(csr, {.policy = approving_policy(),
+    return signet::reconcile(csr, {.policy = *policy,
                                    .namespaces = namespaces,
                                    .authorities = fixture_authorities(),
                                    .audit = log,
@@ -38,6 +38,7 @@ struct Approver {
     return api.stored(csr.name)->has_condition("Approved");
   }
 
+  const Policy* policy = &approving_policy();
   FakeKubeApi api;
   MemoryLog log;
   UnsettledCertificates unsettled;
@@ -142,6 +143,18 @@ TEST_CASE("an approval that cannot be made now is tried again") {
          .after = {}});
     CHECK(approver.reconcile(csr).outcome == Outcome::kWaiting);
     CHECK(approver.has_approved(csr));
+  }
+  SECTION("whose its namespace is cannot be told yet") {
+    PolicyModel model = approving_policy().model();
+    model.tenants.front().namespaces.clear();
+    model.tenants.front().namespace_selector =
+        LabelSelector{{{.key = "team", .op = LabelSelector::Operator::kIn, .values = {"foo"}}}};
+    const Policy by_label(model, "digest");
+    approver.policy = &by_label;
+    const ReconcileResult result = approver.reconcile(csr);
+    CHECK(result.outcome == Outcome::kRetry);
+    CHECK_THAT(result.message, Catch::StartsWith("is not decided: signet: NoTenant"));
+    CHECK_FALSE(approver.has_approved(csr));
   }
   SECTION("whether its pod is alive cannot be told") {
     const CertificateSigningRequest own = own_request();

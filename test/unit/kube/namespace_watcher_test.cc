@@ -174,6 +174,17 @@ TEST_CASE("A namespace that cannot be read is unknown from then on, and the othe
   CHECK(known(w.store) == "- 2 3");
 }
 
+TEST_CASE("A namespace with labels without measure is unknown, so that nobody fills our memory with them") {
+  const auto with_value_of = [](std::size_t bytes) { return namespace_json("a", std::string(bytes, 'x')); };
+  Watched w;
+  w.api.lists[kNamespaces] = {{{with_value_of((16U << 10U) - 6)}, "1"}};
+  w.api.watches[kNamespaces] = {{{{kModified, with_value_of((16U << 10U) - 5)}}, {}}};
+  w.run();
+  REQUIRE(w.problems.size() == 1);
+  CHECK_THAT(w.problems.front(), Catch::EndsWith(" | Namespace a is left out: metadata.labels: more than 16384 bytes"));
+  CHECK(known(w.store) == "- - -");
+}
+
 TEST_CASE("A namespace that was deleted is unknown however its last state reads") {
   Watched w;
   w.api.lists[kNamespaces] = {{{namespace_json("a", "1"), namespace_json("b", "2")}, "1"}};

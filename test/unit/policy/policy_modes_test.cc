@@ -188,6 +188,26 @@ TEST_CASE(
   CHECK_FALSE(decision.grant);
 }
 
+TEST_CASE("A suspended tenant's signer is asked for nothing by nobody's names either") {
+  const Policy policy = policy_of(
+      "  issuers: [cert-manager]\n  modes: {all: audit}\n  tenants:\n"
+      "  - {name: foo, namespaces: [foo], signers: [foo], suspended: true}\n"
+      "  - {name: bar, namespaces: [bar], signers: [bar]}\n");
+  CHECK(policy.evaluate(service_request({"x.svc"}, "foo"), KnownNamespaces()).denied());
+  CHECK(policy.evaluate(workload_request("nobody", "app", "foo"), KnownNamespaces()).denied());
+  CHECK_FALSE(policy.evaluate(service_request({"x.svc"}, "bar"), KnownNamespaces()).denied());
+}
+
+TEST_CASE("One relaxed reason does not open what was not looked at because of it") {
+  const Policy policy = policy_of(
+      "  issuers: [cert-manager]\n  modes: {SubjectAltNameNotAllowed: audit}\n  tenants:\n"
+      "  - {name: foo, namespaces: [foo], signers: [foo]}\n");
+  CHECK(policy.evaluate(service_request({"x.svc"}, "foo"), KnownNamespaces()).denied());
+  SigningRequest request = workload_request("foo", "app", "foo");
+  request.pkcs10->names.push_back({SubjectAltName::Type::kDns, "x"});
+  CHECK(policy.evaluate(request, KnownNamespaces()).denied());
+}
+
 TEST_CASE("A suspended tenant is signed nothing for, in every mode, and no other tenant is touched") {
   const Policy policy = policy_of(R"(
   modes: {all: audit}

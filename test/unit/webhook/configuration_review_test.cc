@@ -22,11 +22,19 @@ const Policy& policy() {
   return kPolicy;
 }
 
+// The same, changed.
+template <typename Change>
+Policy policy_with(const Change& change) {
+  PolicyModel model = policy().model();
+  change(model);
+  return Policy(std::move(model), "digest");
+}
+
 // The answer in short: "allowed", "warned", the patch, or "<reason>: <message>".
 std::string answer(ReviewOutcome (*handler)(const AdmissionRequest&, const ReviewContext&), const std::string& ns,
                    const std::string& object,
                    AdmissionRequest::Operation operation = AdmissionRequest::Operation::kCreate,
-                   const std::string& old_object = "null") {
+                   const std::string& old_object = "null", const Policy& judge = policy()) {
   const auto document = JsonDocument::parse(object);
   REQUIRE(document);
   const auto old_document = JsonDocument::parse(old_object);
@@ -39,8 +47,8 @@ std::string answer(ReviewOutcome (*handler)(const AdmissionRequest&, const Revie
   request.operation = operation;
   request.object = document->root();
   request.old_object = old_document->root();
-  const ReviewOutcome outcome = handler(
-      request, {.policy = policy(), .namespaces = KnownNamespaces(), .issuers = nullptr, .self = {}, .now = {}});
+  const ReviewOutcome outcome =
+      handler(request, {.policy = judge, .namespaces = KnownNamespaces(), .issuers = nullptr, .self = {}, .now = {}});
   if (!outcome.answer.allowed) {
     return outcome.answer.message.substr(std::string_view("signet: ").size());
   }
@@ -192,6 +200,36 @@ TEST_CASE("The environment of every container of a Pod is judged") {
     message.replace(at, 4, list);
   }
   CHECK(answer(validate_pod, "foo", object) == message);
+}
+
+TEST_CASE(
+    "Locked variables of the proxy's container are judged wherever they come from, and an application's are not") {
+  const Policy locked = policy_with([](PolicyModel& model) {
+    model.locked_variables = {{"CA_ADDR", {"istiod:15012"}}};
+  });
+  const std::string refused = "VariableLocked: spec.containers[0].env";
+  const auto [container, expected] = GENERATE_COPY(table<std::string, std::string>({
+      {R"({"name":"istio-proxy","env":[{"name":"CA_ADDR","value":"istiod:15012"}]})", "allowed"},
+      {R"({"name":"istio-proxy","env":[{"name":"OTHER","value":"x"}]})", "allowed"},
+      {R"({"name":"istio-proxy","envFrom":[]})", "allowed"},
+      {R"({"name":"app","env":[{"name":"CA_ADDR","value":"evil:15012"}],"envFrom":[{"configMapRef":{"name":"a"}}]})",
+       "allowed"},
+      {R"({"name":"istio-proxy","env":[{"name":"CA_ADDR","value":"evil:15012"}]})",
+       refused + "[0] sets it to \"evil:15012\"; it may be \"istiod:15012\" (lockedVariables[CA_ADDR])"},
+      {R"({"name":"istio-proxy","envFrom":[{"configMapRef":{"name":"a"}}]})",
+       refused + "From takes it from where nobody can judge it; it may be \"istiod:15012\" (lockedVariables[CA_ADDR])"},
+  }));
+  CAPTURE(container);
+  CHECK(answer(validate_pod, "foo", R"({"metadata":{},"spec":{"containers":[)" + container + "]}}",
+               AdmissionRequest::Operation::kCreate, "null", locked) == expected);
+}
+
+TEST_CASE("A CertificateRequest that is not to be judged is refused whatever the modes") {
+  const Policy relaxed = policy_with([](PolicyModel& model) { model.modes.all = Mode::kAudit; });
+  CHECK_THAT(answer(validate_certificate_request, "bar",
+                    R"({"spec":{"isCA":true,"issuerRef":{"name":"foo","kind":"ClusterIssuer"}}})",
+                    AdmissionRequest::Operation::kCreate, "null", relaxed),
+             Catch::StartsWith("SignerNotAllowed: spec.issuerRef names"));
 }
 
 TEST_CASE("A CertificateRequest for a signer of the policy is refused, for it would go around the CSR") {
