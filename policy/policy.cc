@@ -48,12 +48,6 @@ std::optional<std::vector<Usage>> signable_usages(const std::vector<std::string>
   return usages.empty() ? std::nullopt : std::optional(std::move(usages));
 }
 
-std::string refused_signer(std::string_view signer, const PolicyModel::Tenant& tenant,
-                           const std::vector<std::string>& allowed, const std::string& rule) {
-  return "asked for signer " + in_quotes(signer) + "; tenant " + in_quotes(tenant.name) + " may use " +
-         joined(allowed, in_quotes) + " (" + rule + ")";
-}
-
 }  // namespace
 
 Policy::Policy(PolicyModel model, std::string digest)
@@ -159,10 +153,9 @@ void Policy::check_signer(std::string_view signer, const RequestSubject& subject
   told.made.add(Reason::kSignerNotAllowed);
   const std::string_view ns = subject.id ? subject.id->ns() : "";
   const std::string_view account = subject.id ? subject.id->service_account() : "";
-  const std::vector<std::string>& allowed = signers_of_account(*tenant, ns, account);
-  if (!contains(allowed, signer)) {
-    const std::string rule = signers_rule(*tenant, ns, account);
-    decision.findings.push_back({Reason::kSignerNotAllowed, refused_signer(signer, *tenant, allowed, rule)});
+  if (!contains(signers_of_account(*tenant, ns, account), signer)) {
+    decision.findings.push_back({Reason::kSignerNotAllowed,
+                                 "asked for signer " + in_quotes(signer) + "; " + may_use_text(*tenant, ns, account)});
   }
 }
 

@@ -192,9 +192,6 @@ std::vector<std::pair<std::string, std::string>> PolicyFields::labels(const Poli
     problem(PolicyRule::kWrongType, at, "must be a map", std::string(kind_of(*at.node)));
     return labels;
   }
-  if (at.node->entries.empty()) {
-    problem(PolicyRule::kInvalidValue, at, "must not be empty");
-  }
   for (const auto& [key, value] : at.node->entries) {
     if (!valid_text({&key, at.path}, is_label_key, "a label's key", {})) {
       continue;

@@ -56,7 +56,7 @@ class PolicyFields {
   [[nodiscard]] std::optional<std::int64_t> number(const PolicyField& at, std::int64_t least, std::int64_t most);
   /// `true` or `false`; false where it is absent or wrong.
   [[nodiscard]] bool flag(const PolicyField& at);
-  /// Labels by key, at least one, as Kubernetes takes them.
+  /// Labels by key, as Kubernetes takes them; none where they are absent.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> labels(const PolicyField& at);
   /// Gives each item of a list, which must not be empty, to `use`; nothing where it is absent.
   void each_item(const PolicyField& at, const std::function<void(const PolicyField&)>& use);

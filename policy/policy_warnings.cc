@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -32,6 +33,12 @@ constexpr std::array kSystemNamespaces = {
 constexpr std::array<std::string_view, 3> kWideGroups = {"system:authenticated", "system:serviceaccounts",
                                                          "system:unauthenticated"};
 
+constexpr std::array kReasonsThatKeepApart = {Reason::kRequesterNotAllowed, Reason::kSignerNotAllowed,
+                                              Reason::kSubjectAltNameNotAllowed, Reason::kIdentityInvalid,
+                                              Reason::kNoTenant};
+// Of these it has a say; with the others it cannot be told whose the request is.
+constexpr std::span kReasonsOfATenant = std::span(kReasonsThatKeepApart).first<2>();
+
 bool only_self(const std::vector<std::string>& requesters) {
   return std::ranges::all_of(requesters, [](const std::string& requester) { return requester == kSelfRequester; });
 }
@@ -53,7 +60,7 @@ class PolicyWarnings {
     }
     about_groups(model_.requester_groups, spec.field("requesterGroups"));
     about_groups(model_.namespace_admins, spec.field("namespaceAdmins"));
-    about_modes(model_.modes, "every tenant", spec.field("modes"));
+    about_modes(model_.modes, kReasonsThatKeepApart, "every tenant", spec.field("modes"));
     const PolicyField tenants = spec.field("tenants");
     for (std::size_t i = 0; i < model_.tenants.size(); ++i) {
       const PolicyField at = tenants.item(i);
@@ -63,7 +70,7 @@ class PolicyWarnings {
       about_signers(tenant, at);
       about_dns_names(tenant, at);
       about_requesters(tenant, at);
-      about_modes(tenant.modes, "tenant " + in_quotes(tenant.name), at.field("modes"));
+      about_modes(tenant.modes, kReasonsOfATenant, "tenant " + in_quotes(tenant.name), at.field("modes"));
     }
     about_affixes(tenants);
     about_secrets(spec.field("signers"));
@@ -175,10 +182,10 @@ class PolicyWarnings {
     }
   }
 
-  void about_modes(const Modes& modes, const std::string& whose, const PolicyField& at) {
+  void about_modes(const Modes& modes, std::span<const Reason> reasons, const std::string& whose,
+                   const PolicyField& at) {
     std::vector<std::string_view> relaxed;
-    for (const Reason reason : {Reason::kRequesterNotAllowed, Reason::kSubjectAltNameNotAllowed,
-                                Reason::kIdentityInvalid, Reason::kNoTenant, Reason::kSignerNotAllowed}) {
+    for (const Reason reason : reasons) {
       if (modes.of(reason).value_or(Mode::kEnforce) != Mode::kEnforce) {
         relaxed.push_back(to_string(reason));
       }

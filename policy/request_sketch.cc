@@ -30,8 +30,14 @@ std::vector<std::string> groups_of(std::string_view requester) {
 
 }  // namespace
 
-SketchedNamespace::SketchedNamespace(const RequestSketch& sketch)
-    : labels_(sketch.namespace_labels ? std::make_shared<const Labels>(*sketch.namespace_labels) : nullptr) {}
+std::shared_ptr<const Labels> SketchedNamespace::find(std::string_view ns) const {
+  if (!labels_) {
+    return nullptr;
+  }
+  auto labels = std::make_shared<Labels>(*labels_);
+  labels->insert_or_assign(std::string(kNamespaceNameLabel), ns);
+  return labels;
+}
 
 SigningRequest sketched_request(const RequestSketch& sketch, const Policy& policy) {
   using Type = SubjectAltName::Type;

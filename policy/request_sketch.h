@@ -29,15 +29,16 @@ struct RequestSketch {
   bool mutate = false;
 };
 
-/// The labels that a sketch tells, whatever namespace is asked about: there is one in it.
+/// The labels that a sketch tells, whatever namespace is asked about: there is one in it. Its name is one of them, as
+/// in a cluster.
 class SketchedNamespace final : public NamespaceLabels {
  public:
-  explicit SketchedNamespace(const RequestSketch& sketch);
+  explicit SketchedNamespace(const RequestSketch& sketch) : labels_(sketch.namespace_labels) {}
 
-  [[nodiscard]] std::shared_ptr<const Labels> find(std::string_view /*ns*/) const override { return labels_; }
+  [[nodiscard]] std::shared_ptr<const Labels> find(std::string_view ns) const override;
 
  private:
-  std::shared_ptr<const Labels> labels_;
+  std::optional<Labels> labels_;
 };
 
 /// The facts that policy would be given of such a request, well-formed and with its key's possession proven. They are

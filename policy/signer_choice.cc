@@ -28,14 +28,16 @@ std::optional<Finding> refuse_signer_choice(const Policy& policy, const Configur
     return refuse("namespace " + in_quotes(proxies.ns) +
                   " belongs to no tenant and may use none (tenants[].namespaces)");
   }
-  const bool any_account = proxies.service_account.empty();
-  const std::vector<std::string> allowed =
-      any_account ? signers_of_tenant(*tenant) : signers_of_account(*tenant, proxies.ns, proxies.service_account);
+  const std::vector<std::string> allowed = proxies.service_account.empty()
+                                               ? signers_of_tenant(*tenant)
+                                               : signers_of_account(*tenant, proxies.ns, proxies.service_account);
   if (std::ranges::find(allowed, signer) != allowed.end()) {
     return std::nullopt;
   }
-  return refuse("tenant " + in_quotes(tenant->name) + " may use " + joined(allowed, in_quotes) + " (" +
-                signers_rule(*tenant, proxies.ns, proxies.service_account) + ")");
+  return refuse(proxies.service_account.empty() && !tenant->service_accounts.empty()
+                    ? "tenant " + in_quotes(tenant->name) + " may use " + joined(allowed, in_quotes) + " (" +
+                          signers_rule(*tenant, proxies.ns, {}) + ", serviceAccounts)"
+                    : may_use_text(*tenant, proxies.ns, proxies.service_account));
 }
 
 std::optional<std::string> signer_to_choose(const Policy& policy, const ConfiguredProxies& proxies) {

@@ -99,7 +99,12 @@ std::optional<LabelSelector> TenantReader::read_selector(const PolicyField& at) 
     return std::nullopt;
   }
   LabelSelector selector;
-  for (auto& [key, value] : fields_.labels(at.field("matchLabels"))) {
+  const PolicyField match_labels = at.field("matchLabels");
+  if (match_labels.node != nullptr && match_labels.node->kind == YamlNode::Kind::kMap &&
+      match_labels.node->entries.empty()) {
+    fields_.problem(PolicyRule::kInvalidValue, match_labels, "must not be empty");
+  }
+  for (auto& [key, value] : fields_.labels(match_labels)) {
     selector.requirements.push_back(
         {.key = std::move(key), .op = LabelSelector::Operator::kIn, .values = {std::move(value)}});
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/quoting.h"
+
 namespace signet {
 namespace {
 
@@ -34,6 +36,14 @@ std::string signers_rule(const PolicyModel::Tenant& tenant, std::string_view ns,
   const PolicyModel::ServiceAccount* const entry = entry_of(tenant, ns, service_account);
   const std::string rule = "tenants[" + tenant.name + "].";
   return entry == nullptr ? rule + "signers" : rule + "serviceAccounts[" + entry->name + "].signers";
+}
+
+std::string may_use_text(const PolicyModel::Tenant& tenant, std::string_view ns, std::string_view service_account) {
+  const PolicyModel::ServiceAccount* const entry = entry_of(tenant, ns, service_account);
+  const std::string account = entry == nullptr ? "" : "service account " + in_quotes(entry->name) + " of ";
+  return account + "tenant " + in_quotes(tenant.name) + " may use " +
+         joined(signers_of_account(tenant, ns, service_account), in_quotes) + " (" +
+         signers_rule(tenant, ns, service_account) + ")";
 }
 
 std::vector<std::string> signers_of_tenant(const PolicyModel::Tenant& tenant) {

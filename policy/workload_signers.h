@@ -17,6 +17,10 @@ namespace signet {
 [[nodiscard]] std::string signers_rule(const PolicyModel::Tenant& tenant, std::string_view ns,
                                        std::string_view service_account);
 
+/// Both for people: `tenant "foo" may use "foo" (tenants[foo].signers)`, or what a service account of it may use.
+[[nodiscard]] std::string may_use_text(const PolicyModel::Tenant& tenant, std::string_view ns,
+                                       std::string_view service_account);
+
 /// Every signer that some account of the tenant's may use, each once; the tenant's own first, in their order.
 [[nodiscard]] std::vector<std::string> signers_of_tenant(const PolicyModel::Tenant& tenant);
 

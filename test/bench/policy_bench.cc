@@ -19,7 +19,7 @@ namespace {
 
 // As many for every policy, so that what the requests themselves take of the caches is the same.
 constexpr std::size_t kRequests = 10'000;
-constexpr int kNamespacesOfATenant = 5;
+constexpr std::size_t kNamespacesOfATenant = 5;
 
 // A policy, and requests that it grants, one after the other for namespaces that have nothing to do with each other.
 struct Side {
@@ -28,6 +28,20 @@ struct Side {
   KnownNamespaces namespaces;
   std::vector<SigningRequest> requests;
 };
+
+// Those that it lists, or, where it lists none, some that it has by a pattern or by its labels (make_policy).
+std::vector<std::string> namespaces_of(const PolicyModel::Tenant& tenant) {
+  std::vector<std::string> names;
+  for (const NamePattern& pattern : tenant.namespaces) {
+    if (pattern.kind() == NamePattern::Kind::kExact) {
+      names.push_back(pattern.text());
+    }
+  }
+  for (int i = 0; names.size() < kNamespacesOfATenant; ++i) {
+    names.push_back(tenant.name + "-" + std::to_string(i));
+  }
+  return names;
+}
 
 SigningRequest request_of(const Policy& policy, const PolicyModel::Tenant& tenant, const std::string& ns) {
   const RequestSketch sketch{.identity = "spiffe://" + policy.model().trust_domains.front() + "/ns/" + ns + "/sa/api",
@@ -52,15 +66,15 @@ Side side_of(const std::string& path) {
   KnownNamespaces::ByName labels;
   std::vector<SigningRequest> of_all;
   for (const PolicyModel::Tenant& tenant : policy.model().tenants) {
-    for (const NamePattern& name : tenant.namespaces) {
-      of_all.push_back(request_of(policy, tenant, name.text()));
-    }
-    for (int i = 0; tenant.namespace_selector && i < kNamespacesOfATenant; ++i) {
-      const std::string ns = tenant.name + "-" + std::to_string(i);
-      const LabelSelector::Requirement& needed = tenant.namespace_selector->requirements.front();
-      labels.emplace(ns, std::make_shared<const Labels>(Labels{{std::string(kNamespaceNameLabel), ns},
-                                                               {needed.key, needed.values.front()},
-                                                               {"pod-security.kubernetes.io/enforce", "restricted"}}));
+    for (const std::string& ns : namespaces_of(tenant)) {
+      Labels of_namespace = {{std::string(kNamespaceNameLabel), ns},
+                             {"pod-security.kubernetes.io/enforce", "restricted"}};
+      if (tenant.namespace_selector) {
+        for (const LabelSelector::Requirement& needed : tenant.namespace_selector->requirements) {
+          of_namespace.emplace(needed.key, needed.values.front());
+        }
+      }
+      labels.emplace(ns, std::make_shared<const Labels>(std::move(of_namespace)));
       of_all.push_back(request_of(policy, tenant, ns));
     }
   }

@@ -20,13 +20,20 @@ namespace {
 
 using Verdict = Decision::Verdict;
 
+std::string quota_text(const Grant& grant) {
+  const std::optional<IssuanceQuota>& quota = grant.terms().quota;
+  return quota ? ", while the tenant is issued no more than " + std::to_string(quota->per_minute) + " a minute, " +
+                     std::to_string(quota->burst) + " at once"
+               : "";
+}
+
 std::string verdict_line(const Decision& decision) {
   switch (decision.verdict) {
     case Verdict::kNotOurs:
       return "not-ours: the policy does not govern this signer; the request passes untouched";
     case Verdict::kGranted:
       return "granted: a certificate of signer " + in_quotes(decision.grant->terms().signer) + " for " +
-             to_string(decision.grant->terms().lifetime) + " (" + decision.rule + ")";
+             to_string(decision.grant->terms().lifetime) + " (" + decision.rule + ")" + quota_text(*decision.grant);
     case Verdict::kTolerated:
     case Verdict::kDenied:
       break;
@@ -64,14 +71,22 @@ std::string json_of(const Explanation& explanation, const Policy& policy) {
   if (decision.grant) {
     const Grant::Terms& terms = decision.grant->terms();
     json.key("grant").begin_object().key("signer").string(terms.signer).key("tenant").string(terms.tenant);
-    json.key("lifetimeSeconds").integer(terms.lifetime.count()).end_object();
+    json.key("lifetimeSeconds").integer(terms.lifetime.count());
+    if (terms.quota) {
+      json.key("quota").begin_object().key("perMinute").integer(terms.quota->per_minute);
+      json.key("burst").integer(terms.quota->burst).end_object();
+    }
+    json.end_object();
   }
   json.key("checks").begin_array();
   for (const ExplainedCheck& check : explanation.checks) {
     json.begin_object().key("check").string(check_name(check.check)).key("reason").string(to_string(check.check));
     json.key("outcome").string(to_string(check.outcome)).key("asked").string(check.asked);
     json.key("allowed").string(check.allowed).key("rule").string(check.rule);
-    json.key("mode").string(to_string(check.mode)).key("findings").begin_array();
+    if (!check.findings.empty()) {
+      json.key("mode").string(to_string(check.mode));
+    }
+    json.key("findings").begin_array();
     for (const std::string& finding : check.findings) {
       json.string(finding);
     }

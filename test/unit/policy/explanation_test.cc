@@ -22,10 +22,26 @@ spec:
   signerDomain: example.com
   routedSigner: routed
   requesters: ["system:serviceaccount:zebra-system:zebra", self]
+  requesterGroups: [zebra-operators]
+  namespaceAdmins: [zebra-admins]
+  lockedVariables: [{name: zebra, values: [zebra]}]
+  signers: [{name: zebra-ca, secretName: zebra, certificate: {keys: [RSA-2048], maxDuration: 1h}}]
   certificate: {keys: [ECDSA-P256], usages: [server auth, client auth], maxDuration: 24h}
   tenants:
   - {name: apple, namespaces: [apple-ns], signers: [apple-ca], dnsNames: [apple.svc], requesters: [apple-bot]}
-  - {name: zebra, namespaces: [zebra-ns], signers: [zebra-ca], dnsNames: [zebra.svc], requesters: [zebra-bot]}
+  - name: zebra
+    namespaces: [zebra-ns, '*-zebra']
+    namespaceSelector: {matchLabels: {zebra-team: zebra}}
+    signers: [zebra-ca]
+    serviceAccounts: [{name: zebra-batch, signers: [zebra-batch-ca]}]
+    dnsNames: [zebra.svc]
+    services: [{dnsNames: ['*.zebra.svc'], ipAddresses: [10.0.0.1], requesters: [zebra-bot], requesterGroups: [zebra-bots]}]
+    requesters: [zebra-bot]
+    requesterGroups: [zebra-friends]
+  - name: berry
+    namespaceSelector: {matchLabels: {team: berry}}
+    signers: [apple-ca]
+    services: [{dnsNames: ['*.apple.svc'], requesters: [berry-bot]}]
 )";
 
 Policy make_policy() {
@@ -70,11 +86,13 @@ std::string outcomes(const Explanation& explanation, Outcome outcome) {
 // Requests of every kind: who and what is asked for, by whom, from whom.
 std::vector<RequestSketch> all_sketches() {
   std::vector<RequestSketch> sketches;
+  const std::vector<std::optional<Labels>> labels = {std::nullopt, Labels{{"zebra-team", "other"}, {"team", "berry"}},
+                                                     Labels{{"zebra-team", "zebra"}, {"team", "berry"}}};
   for (const std::string identity :
        {"", "spiffe://cluster.local/ns/apple-ns/sa/app", "spiffe://other/ns/apple-ns/sa/app",
         "spiffe://cluster.local/ns/nowhere/sa/app", "https://apple"}) {
     for (const std::vector<std::string>& dns_names :
-         std::vector<std::vector<std::string>>{{}, {"apple.svc"}, {"unlisted.svc"}}) {
+         std::vector<std::vector<std::string>>{{}, {"apple.svc"}, {"unlisted.svc"}, {"a.apple.svc"}}) {
       for (const std::string signer : {"apple-ca", "routed", "nobodys", "foreign.org/x"}) {
         for (const std::string requester : {"self", "apple-bot", "mallory"}) {
           for (const std::string key : {"ECDSA-P256", "RSA-2048", "RSA-1024"}) {
@@ -87,6 +105,7 @@ std::vector<RequestSketch> all_sketches() {
                                   .key = key,
                                   .duration = std::nullopt,
                                   .mutate = mutate});
+              sketches.back().namespace_labels = labels[sketches.size() % labels.size()];
             }
           }
         }
@@ -116,8 +135,9 @@ TEST_CASE("What is granted is explained with the rule of each check") {
         "key passed: ECDSA-P256; ECDSA-P256 (tenants[apple].certificate.keys)\n"
         "usages passed: server auth, client auth; server auth, client auth; each once, at least one "
         "(tenants[apple].certificate.usages)\n"
-        "longest passed: 86400 s; 24h at most (tenants[apple].certificate.maxDuration)\n"
-        "shortest passed: 86400 s; 10m at least ()\n");
+        "longest passed: 86400 s; 24h at most; a longer one is clamped at CREATE "
+        "(tenants[apple].certificate.maxDuration)\n"
+        "shortest passed: 86400 s; 10m at least; a shorter one is clamped at CREATE ()\n");
 }
 
 TEST_CASE("Checks that were not reached or do not apply are told apart from those that passed") {
@@ -168,8 +188,9 @@ TEST_CASE("An explanation is of the decision that evaluate takes, and listening 
   const Policy policy = make_policy();
   for (const RequestSketch& sketch : all_sketches()) {
     const SigningRequest request = sketched_request(sketch, policy);
-    const Decision decision = policy.evaluate(request, KnownNamespaces());
-    const Explanation explanation = explain(policy, request, KnownNamespaces(), Audience::kTenant);
+    const SketchedNamespace namespaces(sketch);
+    const Decision decision = policy.evaluate(request, namespaces);
+    const Explanation explanation = explain(policy, request, namespaces, Audience::kTenant);
     INFO(told(explanation));
     REQUIRE(explanation.decision.verdict == decision.verdict);
     REQUIRE(to_message(explanation.decision.findings) == to_message(decision.findings));
@@ -180,7 +201,7 @@ TEST_CASE("An explanation is of the decision that evaluate takes, and listening 
       REQUIRE(outcomes(explanation, Outcome::kNotMade) == (service ? "identity tenant" : ""));
     }
     EvaluationTrace trace;
-    REQUIRE(policy.evaluate(request, KnownNamespaces(), &trace).verdict == decision.verdict);
+    REQUIRE(policy.evaluate(request, namespaces, &trace).verdict == decision.verdict);
     for (const Finding& finding : decision.findings) {
       REQUIRE(trace.made.contains(finding.reason));
     }
@@ -194,15 +215,19 @@ TEST_CASE("A trace costs nothing but its place on the stack") {
 TEST_CASE("A tenant is told nothing of another tenant, an operator everything") {
   const Policy policy = make_policy();
   bool operator_was_told = false;
+  bool berry_was_told = false;
   for (const RequestSketch& sketch : all_sketches()) {
     const SigningRequest request = sketched_request(sketch, policy);
-    const std::string to_tenant = told(explain(policy, request, KnownNamespaces(), Audience::kTenant));
+    const SketchedNamespace namespaces(sketch);
+    const std::string to_tenant = told(explain(policy, request, namespaces, Audience::kTenant));
     CAPTURE(to_tenant);
     REQUIRE(to_tenant.find("zebra") == std::string::npos);
+    berry_was_told |= to_tenant.find("\"team=berry\"") != std::string::npos;
     operator_was_told |=
-        told(explain(policy, request, KnownNamespaces(), Audience::kOperator)).find("zebra") != std::string::npos;
+        told(explain(policy, request, namespaces, Audience::kOperator)).find("zebra") != std::string::npos;
   }
   CHECK(operator_was_told);
+  CHECK(berry_was_told);  // of its own selector
 }
 
 TEST_CASE("An operator is told whose the signer is that was asked for") {

@@ -75,6 +75,26 @@ TEST_CASE("A case that says least leaves the rest as a workload asks") {
   CHECK(test->cases[1].expected.verdict == Decision::Verdict::kNotOurs);
 }
 
+TEST_CASE("A case tells the labels of its namespace, its addresses and what its modes let pass") {
+  const auto test = load_policy_test(
+      with_case("- {name: a, ipAddresses: [10.0.0.1], signer: s, expect: granted, wouldDeny: [KeyNotAllowed], "
+                "grantedSigner: s}\n"
+                "- {name: b, identity: i, namespaceLabels: {team: shop, empty: ''}, signer: s, expect: granted}\n"
+                "- {name: c, file: f.json, namespaceLabels: {}, expect: granted, wouldDeny: [SignerNotAllowed]}\n"),
+      "t.yaml");
+  REQUIRE(test);
+  const PolicyTestCase& addressed = test->cases[0];
+  CHECK(addressed.sketch.ip_addresses == std::vector<std::string>{"10.0.0.1"});
+  CHECK_FALSE(addressed.sketch.namespace_labels);
+  CHECK(addressed.expected.verdict == Decision::Verdict::kTolerated);
+  CHECK(addressed.expected.reasons == std::vector{Reason::kKeyNotAllowed});
+  CHECK(addressed.expected.signer == "s");
+  CHECK(test->cases[1].sketch.namespace_labels == Labels{{"empty", ""}, {"team", "shop"}});
+  CHECK(test->cases[1].expected.verdict == Decision::Verdict::kGranted);
+  CHECK(test->cases[2].sketch.namespace_labels == Labels{});
+  CHECK(test->cases[2].expected.verdict == Decision::Verdict::kTolerated);
+}
+
 TEST_CASE("What a case cannot mean is told with its place") {
   const auto [fields, problem] = GENERATE(table<std::string, std::string>({
       {"[]", "t.yaml:4:8: cases: must not be empty\n"},
@@ -90,6 +110,21 @@ TEST_CASE("What a case cannot mean is told with its place") {
        "t.yaml:5:56: cases[0].expect[1]: \"NoTenant\" is repeated; it stands in line 5 already\n"},
       {"- {name: c, identity: i, signer: s, expect: [NoTenant], grantedSigner: s}\n",
        "t.yaml:5:72: cases[0].grantedSigner: is expected of what is granted alone\n"},
+      {"- {name: c, identity: i, signer: s, expect: [NoTenant], wouldDeny: [NoTenant]}\n",
+       "t.yaml:5:68: cases[0].wouldDeny: is expected of what is granted alone\n"},
+      {"- {name: c, identity: i, signer: s, expect: granted, wouldDeny: NoTenant}\n",
+       "t.yaml:5:65: cases[0].wouldDeny: must be a list\n"},
+      {"- {name: c, identity: i, signer: s, expect: granted, wouldDeny: [Nobody]}\n",
+       "t.yaml:5:66: cases[0].wouldDeny[0]: \"Nobody\" is not a reason code: RequestMalformed, RequesterNotAllowed, "
+       "ExtensionNotAllowed, CaRequested, SubjectAltNameNotAllowed, IdentityInvalid, NoTenant, TenantSuspended, "
+       "SignerNotAllowed, KeyNotAllowed, UsageNotAllowed, DurationTooLong, DurationTooShort, IssuerNotAllowed, "
+       "CertificateNotAllowed, VariableLocked, NamespaceNotAllowed\n"},
+      {"- {name: c, identity: i, signer: s, namespaceLabels: [a], expect: granted}\n",
+       "t.yaml:5:54: cases[0].namespaceLabels: must be a map\n"},
+      {"- {name: c, identity: i, signer: s, namespaceLabels: {team: 1, -a: b}, expect: granted}\n",
+       "t.yaml:5:61: cases[0].namespaceLabels.team: must be a text; \"1\" without quotes is something else to YAML "
+       "readers (a number, a boolean, a null): quote it\n"
+       "t.yaml:5:64: cases[0].namespaceLabels: \"-a\" is not a label's key\n"},
       {"- {name: c, identity: i, signer: s, mutate: yes, expect: granted}\n",
        "t.yaml:5:45: cases[0].mutate: must be true or false\n"},
       {"- {name: c, identity: i, signer: s, duration: 1d, expect: granted}\n",

@@ -72,6 +72,23 @@ TEST_CASE("Groups that are said replace those that Kubernetes gives a service ac
   CHECK(policy.evaluate(sketched_request(sketch, policy), KnownNamespaces()).denied());
 }
 
+TEST_CASE("A sketch's namespace has the labels that are told and its name, or none that are known") {
+  RequestSketch sketch = workload("foo");
+  CHECK(SketchedNamespace(sketch).find("foo") == nullptr);
+  sketch.namespace_labels = Labels{{"team", "shop"}, {"kubernetes.io/metadata.name", "bar"}};
+  REQUIRE(SketchedNamespace(sketch).find("foo") != nullptr);
+  CHECK(*SketchedNamespace(sketch).find("foo") == Labels{{"team", "shop"}, {"kubernetes.io/metadata.name", "foo"}});
+}
+
+TEST_CASE("A sketch's addresses are names of a service beside its DNS names") {
+  RequestSketch sketch;
+  sketch.dns_names = {"a.svc"};
+  sketch.ip_addresses = {"10.0.0.1"};
+  sketch.signer = "foo";
+  CHECK(sketched_request(sketch, make_policy()).pkcs10->names ==
+        std::vector<SubjectAltName>{{SubjectAltName::Type::kDns, "a.svc"}, {SubjectAltName::Type::kIp, "10.0.0.1"}});
+}
+
 TEST_CASE("A signer with a slash is a whole signerName") {
   const Policy policy = make_policy();
   CHECK(sketched_request(workload("example.org/foo"), policy).signer_name == "example.org/foo");

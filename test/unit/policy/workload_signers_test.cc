@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "policy/quoting.h"
 #include "policy/signer_choice.h"
 #include "test/unit/policy/policy_fixture.h"
 
@@ -42,6 +43,9 @@ TEST_CASE(
     CAPTURE(c.ns, c.account);
     CHECK(signers_of_account(shop, c.ns, c.account) == c.signers);
     CHECK(signers_rule(shop, c.ns, c.account) == c.rule);
+    const std::string who = c.rule == "tenants[shop].signers" ? "" : "service account \"" + c.account + "\" of ";
+    CHECK(may_use_text(shop, c.ns, c.account) ==
+          who + "tenant \"shop\" may use " + joined(c.signers, in_quotes) + " (" + c.rule + ")");
   }
   CHECK(signers_of_tenant(shop) == std::vector<std::string>{"shop", "shop-old", "batch", "till-batch", "cash"});
   CHECK(policy.signers() == std::vector<std::string>{"bank", "batch", "cash", "shop", "shop-old", "till-batch"});
@@ -92,7 +96,15 @@ TEST_CASE(
   }));
   CAPTURE(account, signer);
   const ConfiguredProxies proxies{.ns = "till", .tenant = &policy.model().tenants[0], .service_account = account};
-  CHECK(refuse_signer_choice(policy, proxies, signer, "here").has_value() != allowed);
+  const auto refused = refuse_signer_choice(policy, proxies, signer, "here");
+  CHECK(refused.has_value() != allowed);
+  if (refused) {
+    const std::string may_use =
+        account.empty() ? "tenant \"shop\" may use \"shop\", \"shop-old\", \"batch\", \"till-batch\", \"cash\" "
+                          "(tenants[shop].signers, serviceAccounts)"
+                        : may_use_text(policy.model().tenants[0], "till", account);
+    CHECK(refused->message == "here asks for signer \"" + signer + "\"; " + may_use);
+  }
 }
 
 }  // namespace
