@@ -48,7 +48,7 @@ func TestNamesOfAServiceAreForItsRequestersAlone(t *testing.T) {
 		{"an address that is not listed", stage.istiod, serving(signerFoo, nil, "10.1.2.4"), "SubjectAltNameNotAllowed"},
 		{"from another tenant's signer", stage.istiod, serving(signerBar, []string{"api.example.com"}), "SubjectAltNameNotAllowed"},
 		{"with an identity", stage.istiod, both, "SubjectAltNameNotAllowed"},
-		{"one that is listed and one that is not", gateway, serving(signerFoo, []string{"api.example.com", "example.com"}),
+		{"one that is listed and one that is not", stage.istiod, serving(signerFoo, []string{"api.example.com", "example.com"}),
 			"SubjectAltNameNotAllowed"},
 		{"a workload's identity", gateway, lab.Workload(signerFoo, "foo", "httpbin"), "RequesterNotAllowed"},
 	}
