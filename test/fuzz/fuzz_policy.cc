@@ -40,5 +40,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (policy.evaluate(request, signet::KnownNamespaces()).grant) {  // it asks for no name
     std::abort();
   }
+  const std::string trust_domain = policy.model().trust_domains.front();
+  request.pkcs10->subject_alt_name_extensions = 1;
+  request.pkcs10->names = {{signet::SubjectAltName::Type::kUri, "spiffe://" + trust_domain + "/ns/nobodys/sa/fuzz"}};
+  const signet::Policy::Adjustment adjustment = policy.adjust(request, signet::KnownNamespaces());
+  request.signer_name = adjustment.signer_name.value_or(request.signer_name);
+  request.expiration_seconds = adjustment.expiration_seconds;
+  if (policy.evaluate(request, signet::KnownNamespaces()).grant) {  // its key is none
+    std::abort();
+  }
   return 0;
 }
