@@ -42,8 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (signet::to_json(again.value()) != text) {
       std::abort();
     }
-    static_cast<void>(policy.adjust(request->facts));
-    static_cast<void>(policy.evaluate(request->facts));
+    static_cast<void>(policy.adjust(request->facts, signet::KnownNamespaces()));
+    static_cast<void>(policy.evaluate(request->facts, signet::KnownNamespaces()));
   }
   return 0;
 }
