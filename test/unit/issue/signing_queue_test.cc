@@ -110,6 +110,24 @@ class Door {
   std::shared_future<void> future_ = opened_.get_future().share();
 };
 
+/// From four threads at once, `rounds` each: requests of `names` names come, and some go.
+void add_and_remove(SigningQueue& queue, int names, int rounds) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&queue, names, rounds, t] {
+      for (int i = 0; i < rounds; ++i) {
+        const auto csr = request(std::to_string((i + t) % names), i);
+        if (i % 5 == 0) {
+          queue.remove(csr);
+        } else {
+          queue.add(csr);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 }  // namespace
 
 TEST_CASE("of a request that changes while it is worked on the newest state comes next, and never two at once") {
@@ -274,20 +292,7 @@ TEST_CASE("many threads add, remove and change, and no name is ever worked on tw
       count.notify_one();
       return now % 3 == 0 ? again(now % 2 == 0) : done();
     });
-    std::vector<std::thread> threads;
-    for (int t = 0; t < 4; ++t) {
-      threads.emplace_back([&queue, t] {
-        for (int i = 0; i < 300; ++i) {
-          const auto csr = request(std::to_string((i + t) % kNames), i);
-          if (i % 5 == 0) {
-            queue.remove(csr);
-          } else {
-            queue.add(csr);
-          }
-        }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
+    add_and_remove(queue, kNames, 300);
     // However late the workers begin, they are not stopped before one has worked.
     queue.add(request("0", 300));
     count.wait(0);
@@ -500,20 +505,7 @@ TEST_CASE(
     if (now % 4 == 1) return again(now % 8 == 1);
     return throttled(now % 16 == 2 ? "another" : flow_of(csr.name), std::chrono::microseconds(20));
   });
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&queue, t] {
-      for (int i = 0; i < 500; ++i) {
-        const auto csr = request(std::to_string((i + t) % kNames), i);
-        if (i % 5 == 0) {
-          queue.remove(csr);
-        } else {
-          queue.add(csr);
-        }
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  add_and_remove(queue, kNames, 500);
   has_tokens = true;
   while (queue.depth().waiting + queue.depth().working > 0) std::this_thread::yield();
   CHECK_FALSE(twice);
