@@ -69,6 +69,9 @@ func startCommand(name, logDir string, command *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
+// Pid is its number, which stays its own until it has ended.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
