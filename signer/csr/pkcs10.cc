@@ -152,7 +152,7 @@ tl::expected<Pkcs10Facts, std::string> parse_pkcs10(std::string_view pem) {
   facts->spki = exact.spki;
   facts->subject = subject_names(*info.subject);
   if (key->type) {
-    const auto digest = signature_digest(*request->signature_algorithm, *key->type);
+    const auto digest = signature_digest(*request->signature_algorithm, *key->pkey);
     if (!digest) {
       return tl::unexpected(digest.error());
     }

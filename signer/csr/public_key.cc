@@ -196,7 +196,7 @@ tl::expected<RequestKey, std::string> read_public_key(const X509_ALGOR& algorith
   }
 }
 
-tl::expected<const EVP_MD*, std::string> signature_digest(const X509_ALGOR& algorithm, KeyType type) {
+tl::expected<const EVP_MD*, std::string> signature_digest(const X509_ALGOR& algorithm, const EVP_PKEY& key) {
   // Fetched once: a fetch takes a lock that every thread shares.
   static const EvpMdPtr sha256(EVP_MD_fetch(nullptr, "SHA2-256", nullptr));
   static const EvpMdPtr sha384(EVP_MD_fetch(nullptr, "SHA2-384", nullptr));
@@ -213,15 +213,15 @@ tl::expected<const EVP_MD*, std::string> signature_digest(const X509_ALGOR& algo
                           {NID_sha384WithRSAEncryption, V_ASN1_NULL, sha384.get()},
                           {NID_sha512WithRSAEncryption, V_ASN1_NULL, sha512.get()}};
 
-  const bool is_ecdsa = type == KeyType::kEcdsaP256 || type == KeyType::kEcdsaP384;
+  const bool is_ecdsa = EVP_PKEY_get_base_id(&key) == EVP_PKEY_EC;
   const AlgorithmParts parts = parts_of(algorithm);
   for (const Accepted& accepted : is_ecdsa ? ecdsa : rsa) {
     if (parts.nid == accepted.nid && parts.parameters_type == accepted.parameters_type && accepted.digest != nullptr) {
       return accepted.digest;
     }
   }
-  return tl::unexpected("signature algorithm " + dotted(parts.oid) + ", where a key of type " +
-                        std::string(to_string(type)) + " signs with SHA-256, SHA-384 or SHA-512 by " +
+  return tl::unexpected("signature algorithm " + dotted(parts.oid) + ", where " + (is_ecdsa ? "an EC" : "an RSA") +
+                        " key signs with SHA-256, SHA-384 or SHA-512 by " +
                         (is_ecdsa ? "ECDSA without parameters" : "RSASSA-PKCS1-v1_5 with NULL parameters"));
 }
 

@@ -25,9 +25,11 @@ struct RequestKey {
 /// public exponent from 3 to 2^31-1 (RFC 8017 §3.1). Fails where the key is none of its kind.
 [[nodiscard]] tl::expected<RequestKey, std::string> read_public_key(const X509_ALGOR& algorithm, std::string_view key);
 
-/// The digest of a signature that a key of `type` made: ECDSA or RSASSA-PKCS1-v1_5 with SHA-256, SHA-384 or SHA-512 and
-/// the parameters that RFC 5758 §3.2 and RFC 4055 §5 demand. Fails for every other algorithm. Lives for ever.
-[[nodiscard]] tl::expected<const EVP_MD*, std::string> signature_digest(const X509_ALGOR& algorithm, KeyType type);
+/// The digest of a signature that `key`, of EC or RSA, made: ECDSA or RSASSA-PKCS1-v1_5 with SHA-256, SHA-384 or
+/// SHA-512 and the parameters that RFC 5758 §3.2 and RFC 4055 §5 demand. Fails for every other algorithm. Lives for
+/// ever.
+[[nodiscard]] tl::expected<const EVP_MD*, std::string> signature_digest(const X509_ALGOR& algorithm,
+                                                                        const EVP_PKEY& key);
 
 /// Whether `signature` is that of `key` over `message`.
 [[nodiscard]] bool verifies(EVP_PKEY& key, const EVP_MD& digest, std::string_view message, std::string_view signature);

@@ -4,31 +4,13 @@
 #include <openssl/pem.h>
 
 #include <cstddef>
-#include <ctime>
-#include <optional>
 #include <utility>
 
 #include "signer/csr/der.h"
 #include "signer/csr/pem.h"
+#include "signer/trust/asn1_time.h"
 
 namespace signet {
-namespace {
-
-std::optional<std::chrono::sys_seconds> to_sys_seconds(const ASN1_TIME* time) {
-  std::tm broken_down{};
-  if (ASN1_TIME_to_tm(time, &broken_down) != 1) {
-    drain_openssl_errors();
-    return std::nullopt;
-  }
-  const std::chrono::year_month_day day(std::chrono::year(broken_down.tm_year + 1900),
-                                        std::chrono::month(static_cast<unsigned>(broken_down.tm_mon) + 1),
-                                        std::chrono::day(static_cast<unsigned>(broken_down.tm_mday)));
-  return std::chrono::sys_days(day) + std::chrono::hours(broken_down.tm_hour) +
-         std::chrono::minutes(broken_down.tm_min) + std::chrono::seconds(broken_down.tm_sec);
-}
-
-}  // namespace
-
 tl::expected<Certificate, std::string> decode_certificate(std::string der) {
   if (const auto checked = check_der(der); !checked) {
     return tl::unexpected(checked.error());
@@ -41,7 +23,7 @@ tl::expected<Certificate, std::string> decode_certificate(std::string der) {
   }
   // A key that OpenSSL cannot decode is no failure of d2i, but in the queue.
   drain_openssl_errors();
-  if (!to_sys_seconds(X509_get0_notBefore(x509.get())) || !to_sys_seconds(X509_get0_notAfter(x509.get()))) {
+  if (!to_sys_seconds(*X509_get0_notBefore(x509.get())) || !to_sys_seconds(*X509_get0_notAfter(x509.get()))) {
     return tl::unexpected<std::string>("its validity cannot be read");
   }
   // Lets OpenSSL look at the extensions now, while nobody else reads the object.
@@ -77,11 +59,11 @@ std::string certificate_pem(const Certificate& certificate) {
 }
 
 std::chrono::sys_seconds not_before(const Certificate& certificate) {
-  return *to_sys_seconds(X509_get0_notBefore(certificate.x509.get()));
+  return *to_sys_seconds(*X509_get0_notBefore(certificate.x509.get()));
 }
 
 std::chrono::sys_seconds not_after(const Certificate& certificate) {
-  return *to_sys_seconds(X509_get0_notAfter(certificate.x509.get()));
+  return *to_sys_seconds(*X509_get0_notAfter(certificate.x509.get()));
 }
 
 std::string spki_of(const Certificate& certificate) {
@@ -93,8 +75,12 @@ std::string spki_of(const Certificate& certificate) {
 }
 
 std::string subject_text(const Certificate& certificate) {
+  return name_text(*X509_get_subject_name(certificate.x509.get()));
+}
+
+std::string name_text(const X509_NAME& name) {
   const BioPtr out(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate.x509.get()), 0, XN_FLAG_RFC2253);
+  X509_NAME_print_ex(out.get(), &name, 0, XN_FLAG_RFC2253);
   char* text = nullptr;
   const long size = BIO_get_mem_data(out.get(), &text);
   return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : "an empty name";

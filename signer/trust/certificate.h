@@ -14,9 +14,6 @@
 
 namespace signet {
 
-/// A list that does not own what is in it.
-using X509Stack = OpensslPtr<STACK_OF(X509), [](STACK_OF(X509) * stack) { sk_X509_free(stack); }>;
-
 /// An X.509 certificate (RFC 5280 §4.1) and the bytes it was read from.
 struct Certificate {
   X509Ptr x509;
@@ -43,7 +40,8 @@ inline constexpr PemLimits kChainLimits{.max_bytes = std::size_t{64} << 10, .max
 /// DER of the SubjectPublicKeyInfo.
 [[nodiscard]] std::string spki_of(const Certificate& certificate);
 
-/// The subject as people read it (RFC 2253); "an empty name" where there is nothing to read.
+/// As people read it (RFC 2253); "an empty name" where there is nothing to read.
+[[nodiscard]] std::string name_text(const X509_NAME& name);
 [[nodiscard]] std::string subject_text(const Certificate& certificate);
 
 }  // namespace signet

@@ -72,6 +72,9 @@ std::optional<std::string> fault_in_ca(const Certificate& certificate, long belo
   return fault_in_key(certificate);
 }
 
+// A list that does not own what is in it.
+using X509Stack = OpensslPtr<STACK_OF(X509), [](STACK_OF(X509) * stack) { sk_X509_free(stack); }>;
+
 // The path from the issuer to its root, tried link by link so that an error can say which one is broken.
 tl::expected<std::vector<Certificate>, std::string> build_path(std::vector<Certificate> chain,
                                                                std::vector<Certificate> roots) {

@@ -42,10 +42,9 @@ TEST_CASE("requests that openssl made are told as they are") {
     std::string expected;
   };
   const std::string unchecked = " unchecked san=1 URI:spiffe://cluster.local/ns/foo/sa/app";
-  const std::string ecdsa_only =
-      ", where a key of type ECDSA-P256 signs with SHA-256, SHA-384 or SHA-512 by ECDSA without parameters";
+  const std::string ecdsa_only = ", where an EC key signs with SHA-256, SHA-384 or SHA-512 by ECDSA without parameters";
   const std::string rsa_only =
-      ", where a key of type RSA-2048 signs with SHA-256, SHA-384 or SHA-512 by RSASSA-PKCS1-v1_5 with NULL parameters";
+      ", where an RSA key signs with SHA-256, SHA-384 or SHA-512 by RSASSA-PKCS1-v1_5 with NULL parameters";
   const std::vector<Row> rows = {
       {"p256", "ECDSA-P256" + kWorkload},
       {"p384", "ECDSA-P384" + kWorkload},
@@ -360,7 +359,7 @@ TEST_CASE("an RSA key is measured before it is decoded") {
       {"no parameters", rsa_spki(odd2048, f4, ""),
        "error: public key: an RSA key whose algorithm parameters are not NULL"},
       {"an algorithm of ECDSA", rsa_spki(odd2048, f4),
-       "error: signature algorithm 1.2.840.10045.4.3.2, where a key of type RSA-2048 signs"},
+       "error: signature algorithm 1.2.840.10045.4.3.2, where an RSA key signs"},
   };
   for (const Row& row : rows) {
     INFO(row.name);

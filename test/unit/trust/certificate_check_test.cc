@@ -1,5 +1,8 @@
 #include "signer/trust/certificate_check.h"
 
+#include <openssl/x509_vfy.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <string>
@@ -30,6 +33,20 @@ CertificateSpec leaf_spec() {
                          {"subjectAltName", "critical,URI:" + kUri}}};
 }
 
+// Whether OpenSSL's own path validation takes the leaf, given what follows it and the signer's root.
+bool openssl_verifies(const std::string& pem, const IssuerChain& chain, std::chrono::sys_seconds now) {
+  const std::vector<Certificate> sent = read_certificates(pem).value();
+  const OpensslPtr<STACK_OF(X509), [](STACK_OF(X509) * stack) { sk_X509_free(stack); }> others(sk_X509_new_null());
+  for (const Certificate& certificate : sent) {
+    sk_X509_push(others.get(), certificate.x509.get());
+  }
+  const X509StoreCtxPtr context(X509_STORE_CTX_new());
+  REQUIRE(X509_STORE_CTX_init(context.get(), chain.store(), sent.front().x509.get(), others.get()) == 1);
+  X509_STORE_CTX_set_time(context.get(), 0,
+                          std::chrono::system_clock::to_time_t(std::max(now, not_before(sent.front()))));
+  return X509_verify_cert(context.get()) == 1;
+}
+
 // A signer with an intermediate, a workload's key and what was granted for it.
 struct Fixture {
   Issued root = make_certificate(ca_spec("root"), nullptr);
@@ -53,6 +70,9 @@ struct Fixture {
   }
   [[nodiscard]] std::string check(const std::string& pem, std::chrono::sys_seconds now = kNow) const {
     const auto checked = check_certificate(terms, pem, chain, now);
+    if (checked) {
+      CHECK(openssl_verifies(pem, chain, now));
+    }
     return checked ? "" : checked.error();
   }
 };
@@ -123,15 +143,20 @@ TEST_CASE("a leaf is accepted exactly if it is what was granted") {
       {"no extended key usage", extension("extendedKeyUsage", ""),
        "the leaf has no extended key usage, which would allow them all"},
       {"an unknown critical extension", extension("1.2.3.4", "critical,DER:0500"),
-       "the leaf does not verify up to the signer's root: unhandled critical extension"},
+       "the leaf has the critical extension 1.2.3.4, which nobody here handles"},
+      {"a proxy certificate", extension("1.3.6.1.5.5.7.1.14", "DER:0500"),
+       "the leaf is a proxy certificate (RFC 3820)"},
+      {"an identifier of a key that is none", extension("subjectKeyIdentifier", "DER:0500"),
+       "the leaf: extension 2.5.29.14 is malformed"},
       {"SHA-1", [](CertificateSpec& spec) { spec.digest = EVP_sha1(); },
-       "the leaf does not verify up to the signer's root: CA signature digest algorithm too weak"},
+       "the leaf: signature algorithm 1.2.840.10045.4.1, where an EC key signs with"},
   };
   for (const Row& row : rows) {
     INFO(row.name);
     CertificateSpec spec = leaf_spec();
     row.change(spec);
-    CHECK(f.check(f.leaf(spec) + f.chain.published_chain_pem()) == row.error);
+    const std::string error = f.check(f.leaf(spec) + f.chain.published_chain_pem());
+    CHECK(error.substr(0, row.error.empty() ? std::string::npos : row.error.size()) == row.error);
   }
 }
 
@@ -139,8 +164,8 @@ TEST_CASE("two extensions of names are refused although each alone would do") {
   const Fixture f;
   CertificateSpec spec = leaf_spec();
   spec.extensions.emplace_back("subjectAltName", "URI:" + kUri);
-  CHECK(f.check(f.leaf(spec) + f.chain.published_chain_pem())
-            .starts_with("the leaf: an extension is malformed or comes twice"));
+  CHECK(f.check(f.leaf(spec) + f.chain.published_chain_pem()) ==
+        "the leaf has 2 subject alternative name extensions, where one is granted");
 }
 
 TEST_CASE("DNS names may come in any order and a common name may be one of them") {
@@ -174,12 +199,16 @@ TEST_CASE("the key must be the granted one and the issuer the signer's own") {
 
   const Issued impostor = make_certificate(ca_spec("issuer"), nullptr);
   const Fixture stranger;
-  const std::string broken = "the leaf does not verify up to the signer's root: ";
-  CHECK(f.check(make_certificate(leaf_spec(), impostor, *f.key).pem() + above).starts_with(broken));
+  CHECK(f.check(make_certificate(leaf_spec(), impostor, *f.key).pem() + above) ==
+        "the leaf's authority key identifier is not the signer's");
   // No identifier that would tell the impostor: its signature must.
-  CHECK(f.check(make_certificate(leaf_spec().with("authorityKeyIdentifier", ""), impostor, *f.key).pem() + above)
-            .starts_with(broken));
-  CHECK(f.check(make_certificate(leaf_spec(), stranger.issuer, *f.key).pem() + above).starts_with(broken));
+  CHECK(f.check(make_certificate(leaf_spec().with("authorityKeyIdentifier", ""), impostor, *f.key).pem() + above) ==
+        "the leaf's signature is not the signer's");
+  CHECK(f.check(make_certificate(leaf_spec(), stranger.issuer, *f.key).pem() + above) ==
+        "the leaf's authority key identifier is not the signer's");
+  const Issued other = make_certificate(ca_spec("other"), nullptr);
+  CHECK(f.check(make_certificate(leaf_spec(), other, *f.key).pem() + above) ==
+        "the leaf's issuer is CN=other, not the signer");
 }
 
 TEST_CASE("what follows the leaf is the signer's chain and enough of it") {
@@ -188,7 +217,9 @@ TEST_CASE("what follows the leaf is the signer's chain and enough of it") {
   const std::string issuer = f.issuer.pem();
   const std::string middle = f.middle.pem();
   const std::string root = f.root.pem();
-  const std::string broken = "the leaf does not verify up to the signer's root: unable to get local issuer certificate";
+  const auto lacks = [](const std::string& name) {
+    return "the chain lacks CN=" + name + ", which leads to the signer's root";
+  };
   struct Row {
     std::string name;
     std::string pem;
@@ -198,9 +229,9 @@ TEST_CASE("what follows the leaf is the signer's chain and enough of it") {
       {"the published chain", leaf + issuer + middle, ""},
       {"with the root", leaf + issuer + middle + root, ""},
       {"nothing", "", "PEM: empty"},
-      {"the leaf alone", leaf, broken},
-      {"without the intermediate", leaf + issuer, broken},
-      {"without the issuer", leaf + middle, broken},
+      {"the leaf alone", leaf, lacks("issuer")},
+      {"without the intermediate", leaf + issuer, lacks("middle")},
+      {"without the issuer", leaf + middle, lacks("issuer")},
       {"the issuer twice", leaf + issuer + middle + issuer, "certificate 4 comes twice"},
       {"the leaf twice", leaf + leaf + issuer + middle, "certificate 2 does not belong to the signer's chain"},
       {"a stranger", leaf + issuer + middle + make_certificate(ca_spec("root"), nullptr).pem(),
@@ -220,7 +251,7 @@ TEST_CASE("a leaf of an expired chain is refused") {
   CertificateSpec spec = leaf_spec();
   spec.not_after = kNow + 24h * 181;
   CHECK(f.check(f.leaf(spec) + f.chain.published_chain_pem(), kNow + 24h * 180 + 1s) ==
-        "the leaf does not verify up to the signer's root: certificate has expired");
+        "the issuer's chain: CN=issuer expired at 2027-05-22T20:00:00Z");
 }
 
 TEST_CASE("no truncation and no change of a byte of the leaf is accepted") {
