@@ -7,6 +7,7 @@ namespace signet {
 namespace {
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::uint8_t kLargestValue = 63;
 constexpr std::uint8_t kNotInAlphabet = 0xFF;
 
 constexpr std::array<std::uint8_t, 256> make_values() {
@@ -32,19 +33,21 @@ tl::expected<std::string, std::string> base64_decode(std::string_view text) {
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
   const std::size_t digits = text.size() - padding;
 
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
+  const auto value_at = [text](std::size_t i) -> std::uint32_t { return kValues[static_cast<unsigned char>(text[i])]; };
+  std::string out(digits / 4 * 3, '\0');
+  std::size_t i = 0;
+  for (char* to = out.data(); i + 4 <= digits; i += 4) {
+    const std::uint32_t values[] = {value_at(i), value_at(i + 1), value_at(i + 2), value_at(i + 3)};
+    if ((values[0] | values[1] | values[2] | values[3]) > kLargestValue) break;
+    const std::uint32_t bits = values[0] << 18U | values[1] << 12U | values[2] << 6U | values[3];
+    *to++ = static_cast<char>(bits >> 16U & 0xFFU);
+    *to++ = static_cast<char>(bits >> 8U & 0xFFU);
+    *to++ = static_cast<char>(bits & 0xFFU);
+  }
   std::uint32_t bits = 0;
-  for (std::size_t i = 0; i < digits; ++i) {
-    const std::uint8_t value = kValues[static_cast<unsigned char>(text[i])];
-    if (value == kNotInAlphabet) return refuse(i, "not a character of base64");
-    bits = (bits << 6U) | value;
-    if (i % 4 == 3) {
-      out += static_cast<char>(bits >> 16U & 0xFFU);
-      out += static_cast<char>(bits >> 8U & 0xFFU);
-      out += static_cast<char>(bits & 0xFFU);
-      bits = 0;
-    }
+  for (; i < digits; ++i) {
+    if (value_at(i) == kNotInAlphabet) return refuse(i, "not a character of base64");
+    bits = bits << 6U | value_at(i);
   }
   // Two digits left carry one byte and 4 spare bits, three carry two bytes and 2 spare bits.
   if (padding == 2) {
