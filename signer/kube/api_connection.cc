@@ -1,6 +1,5 @@
 #include "signer/kube/api_connection.h"
 
-#include <httplib.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -15,6 +14,8 @@
 #include <mutex>
 #include <utility>
 #include <vector>
+
+#include "signer/kube/buffered_tls_client.h"
 
 namespace signet {
 namespace {
@@ -156,7 +157,6 @@ class ApiConnection::Impl {
     client_.set_decompress(false);
     client_.set_tcp_nodelay(true);
     client_.set_connection_timeout(kConnectTimeout);
-    client_.set_write_timeout(kWriteTimeout);
     client_.set_ca_cert_path("", kNoSystemCas);
     client_.enable_server_certificate_verification(true);
     client_.set_socket_options([this](int socket) {
@@ -211,7 +211,7 @@ class ApiConnection::Impl {
       return true;
     };
 
-    client_.set_read_timeout(request.read_timeout);
+    client_.set_patience(request.read_timeout, kWriteTimeout);
     httplib::Response head;
     httplib::Error error = httplib::Error::Success;
     try {
@@ -272,7 +272,7 @@ class ApiConnection::Impl {
 
   const ClientIdentity& identity_;
   SocketBreaker breaker_;
-  httplib::SSLClient client_;
+  BufferedTlsClient client_;
   bool is_usable_ = false;
 };
 
