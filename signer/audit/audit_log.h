@@ -16,8 +16,8 @@ class AuditLog {
   /// have told must not happen.
   [[nodiscard]] virtual tl::expected<void, std::string> append(const AuditRecord& record) = 0;
 
-  /// For what has happened already. Returns when the record is durable; one that cannot be written is kept, and stands
-  /// in the log before any record that comes after it.
+  /// For what has happened already. The record stands in the log before any that comes after it, and is durable when
+  /// the next that append() took is, or the log is closed; one that cannot be written is kept and tried again then.
   virtual void append_eventually(const AuditRecord& record) = 0;
 };
 

@@ -237,7 +237,7 @@ tl::expected<void, std::string> ChainedFile::cut_back() {
   return {};
 }
 
-ChainedFile::Appended ChainedFile::append(std::span<const std::string> members) {
+ChainedFile::Appended ChainedFile::append(std::span<const std::string> members, Durable durable) {
   if (too_long_) {
     if (auto cut = cut_back(); !cut) return {0, cut.error()};
   }
@@ -262,12 +262,13 @@ ChainedFile::Appended ChainedFile::append(std::span<const std::string> members) 
     lines.push_back({text.size(), head});
   }
 
+  const bool syncs = is_file_ && stream_ == AuditStream::kIssuance && durable == Durable::kNow;
   int error = 0;
   const std::size_t written = write_some(text, error);
   std::string failed;
   if (written < text.size()) {
     failed = failure("write", error);
-  } else if (is_file_ && stream_ == AuditStream::kIssuance && ::fdatasync(descriptor_) != 0) {
+  } else if (syncs && ::fdatasync(descriptor_) != 0) {
     failed = failure("sync", errno);
   }
   if (failed.empty()) {

@@ -31,10 +31,14 @@ class ChainedFile {
     std::string error;      ///< why the others do not; empty if all do
   };
 
+  /// Whether lines of an issuance log are on the disk when append() returns, or, where the system may fail before, with
+  /// the next that are. What the process has written outlives the process in either case.
+  enum class Durable { kNow, kWithTheNext };
+
   /// Appends a line for each of `members` (audit_line.h), all in one write. A file is left as it was if that fails;
   /// what standard output took in part is marked like a crash. Each call tries anew, so the log recovers when there is
   /// room.
-  [[nodiscard]] Appended append(std::span<const std::string> members);
+  [[nodiscard]] Appended append(std::span<const std::string> members, Durable durable = Durable::kNow);
 
   /// Bytes in the file; what was written so far on standard output.
   [[nodiscard]] std::uint64_t size() const { return size_; }

@@ -22,7 +22,7 @@ class IssuanceLog final : public AuditLog {
 
   explicit IssuanceLog(ChainedFile file) : file_(std::move(file)) {}
 
-  /// Tries a last time to write what append_eventually kept. No thread may be in a call.
+  /// Makes durable what append_eventually took, as far as it can. No thread may be in a call.
   ~IssuanceLog() override;
   IssuanceLog(const IssuanceLog&) = delete;
   IssuanceLog& operator=(const IssuanceLog&) = delete;
@@ -34,20 +34,21 @@ class IssuanceLog final : public AuditLog {
  private:
   struct Waiter {
     std::string members;
-    bool keep = false;
     bool done = false;
     std::string error;
+    std::condition_variable woken;  ///< done, or first of those who wait while nobody writes
   };
 
-  /// Returns with `self` done. The first thread to come writes for all that come while it waits for the disk.
-  void commit(Waiter& self);
+  /// Writes what was kept and what is waited for, once; by the thread that set writing_.
+  void write(std::unique_lock<std::mutex>& lock);
+  void write_until_nothing_is_kept(std::unique_lock<std::mutex>& lock);
 
   std::mutex mutex_;
-  std::condition_variable changed_;
-  bool writing_ = false;           ///< guarded by mutex_
-  std::vector<Waiter*> waiting_;   ///< guarded by mutex_; each lives in the frame of a call to commit
-  std::vector<std::string> kept_;  ///< belongs to the thread that set writing_
-  ChainedFile file_;               ///< belongs to the thread that set writing_
+  bool writing_ = false;           ///< guarded by mutex_, as all below; who sets it may use file_
+  bool can_write_ = true;          ///< whether the last write could
+  std::vector<Waiter*> waiting_;   ///< each lives in the frame of a call to append
+  std::vector<std::string> kept_;  ///< happened already and not written yet
+  ChainedFile file_;
 };
 
 }  // namespace signet
