@@ -175,13 +175,19 @@ std::optional<ReconcileResult> sign(const CertificateSigningRequest& csr, const 
   return conclude(std::move(entry), ending, context);
 }
 
+bool has_ended(const CertificateSigningRequest& csr) {
+  return !csr.status.certificate.empty() || csr.has_condition("Denied") || csr.has_condition("Failed");
+}
+
+bool we_approve(const CertificateSigningRequest& csr, const Policy& policy) {
+  const auto signer = policy.signer_in_domain(csr.spec.signer_name);
+  const PolicyModel::Signer* const described = signer ? policy.described_signer(*signer) : nullptr;
+  return described != nullptr && described->approval == PolicyModel::Approval::kAutomatic;
+}
+
 // For a request that nobody has approved yet. Nothing to return: it changed, judge it anew.
 std::optional<ReconcileResult> approve(const CertificateSigningRequest& csr, const ReconcileContext& context) {
-  const auto signer = context.policy.signer_in_domain(csr.spec.signer_name);
-  const PolicyModel::Signer* const described = signer ? context.policy.described_signer(*signer) : nullptr;
-  if (described == nullptr || described->approval != PolicyModel::Approval::kAutomatic) {
-    return ended(Outcome::kWaiting);
-  }
+  if (!we_approve(csr, context.policy)) return ended(Outcome::kWaiting);
   const SigningRequest request = signing_request_of(csr);
   EvaluationTrace trace;
   const Decision decision = context.policy.evaluate(request, context.namespaces, &trace);
@@ -214,9 +220,7 @@ std::optional<ReconcileResult> judge(const CertificateSigningRequest& csr, const
   if (!context.policy.governs(csr.spec.signer_name) || others_issue) {
     return ended(Outcome::kNotOurs);
   }
-  if (!csr.status.certificate.empty() || csr.has_condition("Denied") || csr.has_condition("Failed")) {
-    return ended(Outcome::kDone);
-  }
+  if (has_ended(csr)) return ended(Outcome::kDone);
   if (!csr.has_condition("Approved")) return approve(csr, context);
   const SigningRequest request = signing_request_of(csr);
   Decision decision = context.policy.evaluate(request, context.namespaces);
@@ -248,6 +252,10 @@ std::optional<Entry> UnsettledCertificates::take() {
 std::size_t UnsettledCertificates::size() const {
   const std::lock_guard lock(mutex_);
   return entries_.size();
+}
+
+bool is_idle(const CertificateSigningRequest& csr, const Policy& policy) {
+  return has_ended(csr) || (!csr.has_condition("Approved") && !we_approve(csr, policy));
 }
 
 ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileContext& context) {

@@ -73,6 +73,10 @@ struct ReconcileResult {
   std::optional<Throttled> throttled = {};  ///< with kThrottled
 };
 
+/// Whether there is nothing to do for a request that nothing was done for yet: it has ended, or it waits for others to
+/// approve it.
+[[nodiscard]] bool is_idle(const CertificateSigningRequest& csr, const Policy& policy);
+
 /// Brings one request to its end, or says why not now.
 ///
 /// A request that is approved and that the policy grants *now* is signed by its signer's CA, the `issued` record is

@@ -82,6 +82,8 @@ void Signer::stop() {
 void Signer::on_event(WatchEventType type, const CertificateSigningRequest& csr) {
   if (type == WatchEventType::kDeleted) {
     queue_.remove(csr);
+  } else if (is_idle(csr, *config_.basis().policy)) {
+    queue_.note(csr);
   } else {
     queue_.add(csr);
   }

@@ -29,6 +29,16 @@ void SigningQueue::add(const CertificateSigningRequest& csr) {
   if (!state.working) make_ready(item);
 }
 
+void SigningQueue::note(const CertificateSigningRequest& csr) {
+  const std::lock_guard lock(mutex_);
+  const auto item = items_.find(csr.name);
+  if (item == items_.end()) return;
+  Item& state = item->second;
+  set_next(state, csr);
+  state.next_is_idle = true;
+  if (!state.working) make_ready(item);
+}
+
 void SigningQueue::remove(const CertificateSigningRequest& last) {
   const std::lock_guard lock(mutex_);
   const auto item = items_.find(last.name);
@@ -46,6 +56,7 @@ void SigningQueue::remove(const CertificateSigningRequest& last) {
 void SigningQueue::set_next(Item& item, CertificateSigningRequest csr) {
   if (!item.next) ++waiting_;
   item.next = std::move(csr);
+  item.next_is_idle = false;
 }
 
 void SigningQueue::forget(Items::iterator item) {
@@ -151,7 +162,7 @@ void SigningQueue::take_back(Items::iterator item, CertificateSigningRequest csr
     if (!state.next) set_next(state, std::move(csr));
     state.flow = result.throttled->tenant;
     enter_flow(item);
-  } else if (state.next) {
+  } else if (state.next && (again || !state.next_is_idle)) {
     if (!again) state.since = Clock::now();
     make_ready(item);
   } else if (again) {
@@ -179,8 +190,8 @@ void SigningQueue::work(std::unique_lock<std::mutex>& lock) {
   --waiting_;
   ++working_;
   const Clock::time_point since = state.since;
-  // Somebody else must keep the time meanwhile.
-  changed_.notify_one();
+  // Somebody else must take what is ready, or keep the time, meanwhile; where there is neither, nobody is woken.
+  if (!turns_.empty() || !later_.empty() || !throttled_.empty()) changed_.notify_one();
   lock.unlock();
   const ReconcileResult result = reconcile_(csr, since);
   lock.lock();

@@ -55,6 +55,10 @@ class SigningQueue {
   /// with; one that waits for its flow goes on waiting in its place.
   void add(const CertificateSigningRequest& csr);
 
+  /// The request's state is now `csr`, in which there is nothing to do (reconcile.h, is_idle): for a name that is in
+  /// the queue as add(), but that what has just been decided is not looked at again; any other is not taken in.
+  void note(const CertificateSigningRequest& csr);
+
   /// The request is gone; `last` is how it was. It is forgotten, unless the end of a certificate for it is not known.
   void remove(const CertificateSigningRequest& last);
 
@@ -71,6 +75,7 @@ class SigningQueue {
   /// A name that waits, is worked on, or both. Ready ones stand in their flow, those with a time in `later_`.
   struct Item {
     std::optional<CertificateSigningRequest> next;
+    bool next_is_idle = false;
     std::optional<Clock::time_point> due;
     Clock::time_point since;
     std::string flow;

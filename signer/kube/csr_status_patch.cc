@@ -6,17 +6,21 @@
 namespace signet {
 namespace {
 
-// Opens the patch and leaves it inside `status`.
-void begin_patch(JsonWriter& json, const CertificateSigningRequest& csr) {
-  json.begin_object();
-  json.key("metadata").begin_object();
-  json.key("uid").string(csr.uid);
-  json.key("resourceVersion").string(csr.resource_version);
-  json.end_object();
-  json.key("status").begin_object();
+// Writes an operation up to its value. `add` replaces what is there already (RFC 6902 §4.1).
+void begin_operation(JsonWriter& json, std::string_view operation, std::string_view path) {
+  json.begin_object().key("op").string(operation).key("path").string(path).key("value");
 }
 
-std::string end_patch(JsonWriter& json) { return json.end_object().end_object().take(); }
+// Opens the patch, with the object's identity in it, and leaves it open for what is to change.
+void begin_patch(JsonWriter& json, const CertificateSigningRequest& csr) {
+  json.begin_array();
+  begin_operation(json, "replace", "/metadata/uid");
+  json.string(csr.uid).end_object();
+  begin_operation(json, "replace", "/metadata/resourceVersion");
+  json.string(csr.resource_version).end_object();
+}
+
+std::string end_patch(JsonWriter& json) { return json.end_object().end_array().take(); }
 
 void write_condition(JsonWriter& json, const CsrCondition& condition) {
   const auto member = [&json](std::string_view key, const std::string& value) {
@@ -37,7 +41,8 @@ std::string condition_patch(const CertificateSigningRequest& csr, std::string_vi
                             std::string_view message) {
   JsonWriter json;
   begin_patch(json, csr);
-  json.key("conditions").begin_array();
+  begin_operation(json, "add", "/status/conditions");
+  json.begin_array();
   for (const CsrCondition& condition : csr.status.conditions) write_condition(json, condition);
   // The API server fills in the times.
   write_condition(json, {std::string(type), "True", std::string(reason), std::string(message), {}, {}});
@@ -50,7 +55,8 @@ std::string condition_patch(const CertificateSigningRequest& csr, std::string_vi
 std::string certificate_patch(const CertificateSigningRequest& csr, std::string_view certificate_pem) {
   JsonWriter json;
   begin_patch(json, csr);
-  json.key("certificate").string(base64_encode(certificate_pem));
+  begin_operation(json, "add", "/status/certificate");
+  json.string(base64_encode(certificate_pem));
   return end_patch(json);
 }
 

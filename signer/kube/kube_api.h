@@ -113,14 +113,11 @@ class KubeApi {
 
   [[nodiscard]] virtual KubeResult<CertificateSigningRequest> get_csr(const std::string& name) = 0;
 
-  // Applies a JSON merge patch (RFC 7396) to the status subresource; see csr_status_patch.h. Returns the object as it
-  // is afterwards.
-  [[nodiscard]] virtual KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
-                                                                               const std::string& merge_patch) = 0;
+  // Applies a JSON patch (RFC 6902) to the status subresource; see csr_status_patch.h.
+  [[nodiscard]] virtual KubeResult<void> patch_csr_status(const std::string& name, const std::string& json_patch) = 0;
 
   // As patch_csr_status, to the approval subresource: see approval_patch().
-  [[nodiscard]] virtual KubeResult<CertificateSigningRequest> approve_csr(const std::string& name,
-                                                                          const std::string& merge_patch) = 0;
+  [[nodiscard]] virtual KubeResult<void> approve_csr(const std::string& name, const std::string& json_patch) = 0;
 
   // As list_csrs, for every namespace, but each is seen once: kGone when the pages expire, and what was seen is no list
   // then.

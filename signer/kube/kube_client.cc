@@ -265,27 +265,27 @@ KubeResult<CertificateSigningRequest> HttpKubeClient::get_csr(const std::string&
   return transport_->get(std::string(kCsrPath) + '/' + *in_path).and_then(decode<CertificateSigningRequest>);
 }
 
-KubeResult<CertificateSigningRequest> HttpKubeClient::patch_csr(const std::string& name, std::string_view subresource,
-                                                                const std::string& merge_patch) {
+KubeResult<void> HttpKubeClient::patch_csr(const std::string& name, std::string_view subresource,
+                                           const std::string& json_patch) {
   const auto in_path = segment(name);
   if (!in_path) return not_a_name(name);
   ApiRequest request;
   request.method = "PATCH";
   request.path = std::string(kCsrPath) + '/' + *in_path + '/' + std::string(subresource) + "?fieldManager=signet";
-  request.body = merge_patch;
-  request.content_type = "application/merge-patch+json";
+  request.body = json_patch;
+  request.content_type = "application/json-patch+json";
   request.max_body_bytes = kMaxObjectBytes;
-  return transport_->call(request).and_then(decode<CertificateSigningRequest>);
+  const auto answer = transport_->call(request);
+  if (!answer) return tl::unexpected(answer.error());
+  return {};
 }
 
-KubeResult<CertificateSigningRequest> HttpKubeClient::patch_csr_status(const std::string& name,
-                                                                       const std::string& merge_patch) {
-  return patch_csr(name, "status", merge_patch);
+KubeResult<void> HttpKubeClient::patch_csr_status(const std::string& name, const std::string& json_patch) {
+  return patch_csr(name, "status", json_patch);
 }
 
-KubeResult<CertificateSigningRequest> HttpKubeClient::approve_csr(const std::string& name,
-                                                                  const std::string& merge_patch) {
-  return patch_csr(name, "approval", merge_patch);
+KubeResult<void> HttpKubeClient::approve_csr(const std::string& name, const std::string& json_patch) {
+  return patch_csr(name, "approval", json_patch);
 }
 
 KubeResult<std::string> HttpKubeClient::list_namespaces(const std::function<void(JsonView)>& visit,

@@ -27,10 +27,8 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<void> watch_csrs(const std::string& signer_name, const WatchRequest& request,
                                             const WatchHandler& handler, const std::stop_token& stop) override;
   [[nodiscard]] KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
-  [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
-                                                                       const std::string& merge_patch) override;
-  [[nodiscard]] KubeResult<CertificateSigningRequest> approve_csr(const std::string& name,
-                                                                  const std::string& merge_patch) override;
+  [[nodiscard]] KubeResult<void> patch_csr_status(const std::string& name, const std::string& json_patch) override;
+  [[nodiscard]] KubeResult<void> approve_csr(const std::string& name, const std::string& json_patch) override;
   [[nodiscard]] KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
                                                         const std::stop_token& stop) override;
   [[nodiscard]] KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
@@ -43,8 +41,8 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<bool> may_i(const AccessQuestion& question) override;
 
  private:
-  [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr(const std::string& name, std::string_view subresource,
-                                                                const std::string& merge_patch);
+  [[nodiscard]] KubeResult<void> patch_csr(const std::string& name, std::string_view subresource,
+                                           const std::string& json_patch);
 
   std::unique_ptr<Transport> transport_;
 };

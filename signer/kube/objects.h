@@ -15,7 +15,7 @@ namespace signet {
 
 using StringMap = std::map<std::string, std::string, std::less<>>;
 
-// An entry of status.conditions, whole: a merge patch replaces the list, so who adds one writes the others back as they
+// An entry of status.conditions, whole: a patch replaces the list, so who adds one writes the others back as they
 // were. Times are the API's text (RFC 3339).
 struct CsrCondition {
   std::string type;

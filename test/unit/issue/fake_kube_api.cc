@@ -78,14 +78,14 @@ int FakeKubeApi::patch_count() const {
 }
 
 template <typename Call>
-KubeResult<CertificateSigningRequest> FakeKubeApi::with_mishap(std::deque<Mishap>& mishaps, const Call& call) {
+auto FakeKubeApi::with_mishap(std::deque<Mishap>& mishaps, const Call& call) -> decltype(call()) {
   const std::lock_guard lock(mutex_);
   if (mishaps.empty()) return call();
   const Mishap mishap = mishaps.front();
   mishaps.pop_front();
   if (mishap.then) mishap.then();
   if (mishap.before) return tl::unexpected(*mishap.before);
-  KubeResult<CertificateSigningRequest> result = call();
+  auto result = call();
   if (mishap.after) return tl::unexpected(*mishap.after);
   return result;
 }
@@ -98,44 +98,47 @@ KubeResult<CertificateSigningRequest> FakeKubeApi::get_csr(const std::string& na
   });
 }
 
-KubeResult<CertificateSigningRequest> FakeKubeApi::patch_csr_status(const std::string& name,
-                                                                    const std::string& merge_patch) {
+KubeResult<void> FakeKubeApi::patch_csr_status(const std::string& name, const std::string& json_patch) {
   return with_mishap(patches, [&] {
     ++patch_count_;
-    return patch(name, merge_patch);
+    return patch(name, json_patch);
   });
 }
 
-KubeResult<CertificateSigningRequest> FakeKubeApi::approve_csr(const std::string& name,
-                                                               const std::string& merge_patch) {
-  return with_mishap(approvals, [&] { return patch(name, merge_patch); });
+KubeResult<void> FakeKubeApi::approve_csr(const std::string& name, const std::string& json_patch) {
+  return with_mishap(approvals, [&] { return patch(name, json_patch); });
 }
 
-KubeResult<CertificateSigningRequest> FakeKubeApi::patch(const std::string& name, const std::string& merge_patch) {
+KubeResult<void> FakeKubeApi::patch(const std::string& name, const std::string& json_patch) {
   const auto found = stored_.find(name);
   if (found == stored_.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
   CertificateSigningRequest& csr = found->second;
-  const auto patch = JsonDocument::parse(merge_patch);
+  const auto patch = JsonDocument::parse(json_patch);
   if (!patch) return tl::unexpected(kube_error(KubeError::Kind::kInvalid, patch.error()));
-  const JsonView metadata = patch->root().get("metadata");
-  if (metadata.get("uid").as_string() != csr.uid ||
-      metadata.get("resourceVersion").as_string() != csr.resource_version) {
+  const auto value = [&](std::string_view path) {
+    JsonView last;
+    for (const JsonView operation : patch->root().elements()) {
+      if (operation.get("path").as_string() == path) last = operation.get("value");
+    }
+    return last;
+  };
+  if (value("/metadata/uid").as_string() != csr.uid ||
+      value("/metadata/resourceVersion").as_string() != csr.resource_version) {
     return tl::unexpected(kube_error(KubeError::Kind::kConflict, "the object has been modified"));
   }
-  const JsonView status = patch->root().get("status");
-  if (const auto certificate = status.get("certificate").as_string()) {
+  if (const auto certificate = value("/status/certificate").as_string()) {
     csr.status.certificate = base64_decode(*certificate).value();
   }
-  if (status.get("conditions").exists()) {
+  if (const JsonView conditions = value("/status/conditions"); conditions.exists()) {
     csr.status.conditions.clear();
-    for (const JsonView condition : status.get("conditions").elements()) {
+    for (const JsonView condition : conditions.elements()) {
       const auto text = [&](std::string_view key) { return std::string(condition.get(key).as_string().value_or("")); };
       csr.status.conditions.push_back({text("type"), text("status"), text("reason"), text("message"),
                                        text("lastUpdateTime"), text("lastTransitionTime")});
     }
   }
   csr.resource_version = std::to_string(next_version_++);
-  return csr;
+  return {};
 }
 
 KubeResult<std::string> FakeKubeApi::list_csrs(const std::string& signer_name,

@@ -47,9 +47,8 @@ class FakeKubeApi final : public KubeApi {
   KubeResult<void> watch_csrs(const std::string& signer_name, const WatchRequest& request, const WatchHandler& handler,
                               const std::stop_token& stop) override;
   KubeResult<CertificateSigningRequest> get_csr(const std::string& name) override;
-  KubeResult<CertificateSigningRequest> patch_csr_status(const std::string& name,
-                                                         const std::string& merge_patch) override;
-  KubeResult<CertificateSigningRequest> approve_csr(const std::string& name, const std::string& merge_patch) override;
+  KubeResult<void> patch_csr_status(const std::string& name, const std::string& json_patch) override;
+  KubeResult<void> approve_csr(const std::string& name, const std::string& json_patch) override;
   KubeResult<std::string> list_namespaces(const std::function<void(JsonView)>& visit,
                                           const std::stop_token& stop) override;
   KubeResult<void> watch_namespaces(const WatchRequest& request, const WatchHandler& handler,
@@ -63,9 +62,9 @@ class FakeKubeApi final : public KubeApi {
 
  private:
   template <typename Call>
-  KubeResult<CertificateSigningRequest> with_mishap(std::deque<Mishap>& mishaps, const Call& call);
+  auto with_mishap(std::deque<Mishap>& mishaps, const Call& call) -> decltype(call());
   /// mutex_ must be held.
-  KubeResult<CertificateSigningRequest> patch(const std::string& name, const std::string& merge_patch);
+  KubeResult<void> patch(const std::string& name, const std::string& json_patch);
 
   mutable std::recursive_mutex mutex_;
   std::map<std::string, CertificateSigningRequest> stored_;

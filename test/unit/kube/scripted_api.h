@@ -59,10 +59,10 @@ class ScriptedApi : public KubeApi {
   KubeResult<CertificateSigningRequest> get_csr(const std::string&) override {
     return injected(KubeError::Kind::kNotFound);
   }
-  KubeResult<CertificateSigningRequest> patch_csr_status(const std::string&, const std::string&) override {
+  KubeResult<void> patch_csr_status(const std::string&, const std::string&) override {
     return injected(KubeError::Kind::kNotFound);
   }
-  KubeResult<CertificateSigningRequest> approve_csr(const std::string&, const std::string&) override {
+  KubeResult<void> approve_csr(const std::string&, const std::string&) override {
     return injected(KubeError::Kind::kNotFound);
   }
   KubeResult<Pod> get_pod(const std::string&, const std::string&) override {
