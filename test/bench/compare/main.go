@@ -12,9 +12,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"signet/test/cluster/lab"
 )
 
-var comparisons = []comparison{}
+var comparisons = []comparison{
+	issuance(lab.P256), issuance(lab.RSA2048),
+}
 
 func main() {
 	if err := run(); err != nil {
@@ -27,6 +31,7 @@ func run() error {
 	rounds := flag.Int("rounds", 5, "how often each side has its turn")
 	only := flag.String("only", "", "NAME,…: these comparisons alone")
 	out := flag.String("out", "", "folder for results.json and chart.svg")
+	controllerManager := flag.String("kube-controller-manager", "", "FILE: that program; absent: what tools/setup has built")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -51,7 +56,7 @@ func run() error {
 			return err
 		}
 		result := report.begin(c)
-		if err := c.run(ctx, terms{rounds: *rounds, dir: scratch}, result.record); err != nil {
+		if err := c.run(ctx, terms{rounds: *rounds, dir: scratch, controllerManager: *controllerManager}, result.record); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		result.Seconds = time.Since(began).Seconds()

@@ -54,8 +54,13 @@ func (i *IstiodStandIn) Create(ctx context.Context, request Request) (*certifica
 	if err != nil {
 		return nil, nil, err
 	}
-	created, err := i.requests.Create(ctx, object, metav1.CreateOptions{})
+	created, err := i.Submit(ctx, object)
 	return created, key, err
+}
+
+// Submit is Create of what was made before.
+func (i *IstiodStandIn) Submit(ctx context.Context, object *certificatesv1.CertificateSigningRequest) (*certificatesv1.CertificateSigningRequest, error) {
+	return i.requests.Create(ctx, object, metav1.CreateOptions{})
 }
 
 // Approve adds the condition Approved through /approval.

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"signet/test/cluster/lab"
+)
+
+// issuanceStage is a control plane of its own with Signet's account, istiod's, and a CA for each tenant. No signer runs yet.
+type issuanceStage struct {
+	plane       *lab.ControlPlane
+	istiod      *lab.IstiodStandIn
+	signet      *lab.Signet
+	account     *lab.Account // Signet's, which may also PUT a status, for who writes in its place
+	authorities map[string]*lab.Authority
+	dir         string
+}
+
+// newIssuanceStage starts it; the CAs have keys of that kind.
+func newIssuanceStage(ctx context.Context, dir, keys string) (_ *issuanceStage, err error) {
+	s := &issuanceStage{dir: dir, authorities: map[string]*lab.Authority{}}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	for _, tenant := range tenants {
+		if s.authorities[tenant], err = lab.NewRootOf(keys, tenant); err != nil {
+			return nil, err
+		}
+	}
+	if s.plane, err = lab.StartControlPlane(dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.end()
+		}
+	}()
+	const csr = "certificatesigningrequests"
+	rules := append(lab.SignetRules(signerNames()...), lab.Rules{
+		{APIGroups: []string{certificatesv1.GroupName}, Resources: []string{csr + "/status"}, Verbs: []string{"update"}}}...)
+	if s.account, err = s.plane.CreateAccount(ctx, "signet", "signet", rules); err != nil {
+		return nil, err
+	}
+	rules = append(lab.IstiodRules(signerDomain), lab.Rules{
+		{APIGroups: []string{certificatesv1.GroupName}, Resources: []string{"signers"}, ResourceNames: []string{lab.ControllerSigner}, Verbs: []string{"approve"}}}...)
+	istiod, err := s.plane.CreateAccount(ctx, "istio-system", "istiod", rules)
+	if err != nil {
+		return nil, err
+	}
+	s.istiod = lab.NewIstiodStandIn(istiod.Client())
+	project, err := lab.Project()
+	if err != nil {
+		return nil, err
+	}
+	s.signet, err = lab.NewSignet(filepath.Join(dir, "signet"), filepath.Join(project, "test", "testdata", "policy.yaml"), s.account, s.authorities)
+	return s, err
+}
+
+// end takes it away; nobody needs what it holds.
+func (s *issuanceStage) end() { s.plane.Kill() }
+
+// write is the API server's own bound: whoever asked puts the certificate there.
+func (s *issuanceStage) write() writer {
+	requests := s.account.Client().CertificatesV1().CertificateSigningRequests()
+	return func(ctx context.Context, approved *certificatesv1.CertificateSigningRequest, certificate []byte) error {
+		approved = approved.DeepCopy()
+		approved.Status.Certificate = certificate
+		_, err := requests.UpdateStatus(ctx, approved, metav1.UpdateOptions{})
+		return err
+	}
+}
+
+// contender is one side: who publishes the certificates.
+type contender struct {
+	name  string
+	start func() (*lab.Process, error) // nil: the client writes in a signer's place
+	adapt func(*certificatesv1.CertificateSigningRequest)
+}
+
+func (s *issuanceStage) bound(name string) contender { return contender{name: name} }
+
+func (s *issuanceStage) signetAs(role, name string) contender {
+	return contender{name: name, start: func() (*lab.Process, error) { return s.signet.Serve(role) }}
+}
+
+// certManager is the CA ClusterIssuer of each tenant, with its CA. The API server has priority and fairness, so cert-manager does not
+// throttle itself.
+func (s *issuanceStage) certManager(ctx context.Context) (contender, error) {
+	dir := filepath.Join(s.dir, "cert-manager")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return contender{}, err
+	}
+	manager, err := s.plane.InstallCertManager(ctx, dir)
+	if err == nil {
+		err = manager.MakeIssuers(ctx, s.authorities)
+	}
+	return contender{name: "cert-manager", start: func() (*lab.Process, error) {
+		if err := manager.Start(true); err != nil {
+			return nil, err
+		}
+		return manager.Process(), manager.WaitForIssuers(ctx)
+	}}, err
+}
+
+// signingController has the first tenant's CA for all.
+func (s *issuanceStage) signingController(ctx context.Context, binary string) (contender, error) {
+	dir := filepath.Join(s.dir, "signing-controller")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return contender{}, err
+	}
+	controller, err := s.plane.InstallSigningController(ctx, dir, binary, s.authorities[tenants[0]])
+	return contender{
+		name:  "kube-controller-manager",
+		start: func() (*lab.Process, error) { return controller.Start() },
+		adapt: func(object *certificatesv1.CertificateSigningRequest) {
+			object.Spec.SignerName = lab.ControllerSigner
+			object.Spec.Usages = []certificatesv1.KeyUsage{certificatesv1.UsageDigitalSignature, certificatesv1.UsageKeyEncipherment,
+				certificatesv1.UsageClientAuth}
+		},
+	}, err
+}
+
+func (c contender) orders(orders []order) []order {
+	if c.adapt == nil {
+		return orders
+	}
+	adapted := make([]order, len(orders))
+	for i, order := range orders {
+		order.object = order.object.DeepCopy()
+		c.adapt(order.object)
+		adapted[i] = order
+	}
+	return adapted
+}
+
+// warmUp is what each side issues before the clock runs: connections, caches, the runtime's heaps.
+const warmUp = 200
+
+// turn has the contender issue the orders and records what that took.
+func (s *issuanceStage) turn(ctx context.Context, c contender, orders []order, record record) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	var signer *lab.Process
+	var write writer
+	if c.start == nil {
+		write = s.write()
+	} else {
+		if signer, err = c.start(); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, signer.Stop(20*time.Second)) }()
+	}
+	orders = c.orders(orders)
+	if _, err := issue(ctx, s.istiod, orders[:warmUp], write); err != nil {
+		return err
+	}
+	processes := []observed{{"kube-apiserver", s.plane.APIServer()}, {"etcd", s.plane.Etcd()}, {"client", nil}}
+	if signer != nil {
+		processes = append([]observed{{"signer", signer}}, processes...)
+	}
+	used, err := cpuOf(processes)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	waits, err := issue(ctx, s.istiod, orders[warmUp:], write)
+	if err != nil {
+		return err
+	}
+	elapsed := time.Since(began)
+	after, err := cpuOf(processes)
+	if err != nil {
+		return err
+	}
+	count := float64(len(waits))
+	record("certificates/s", c.name, count/elapsed.Seconds())
+	record("approval to certificate, median, ms", c.name, milliseconds(waits[len(waits)/2]))
+	record("approval to certificate, 99 %, ms", c.name, milliseconds(waits[len(waits)*99/100]))
+	for i, process := range processes {
+		record("CPU of "+process.name+", µs a certificate", c.name, float64((after[i]-used[i]).Microseconds())/count)
+	}
+	if signer == nil {
+		return nil
+	}
+	peak, err := peakMemory(signer)
+	record("peak RSS of signer, MB", c.name, peak/1e6)
+	return err
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
