@@ -8,7 +8,6 @@ import (
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"signet/test/cluster/lab"
 )
@@ -65,17 +64,6 @@ func newIssuanceStage(ctx context.Context, dir, keys string) (_ *issuanceStage, 
 
 // end takes it away; nobody needs what it holds.
 func (s *issuanceStage) end() { s.plane.Kill() }
-
-// write is the API server's own bound: whoever asked puts the certificate there.
-func (s *issuanceStage) write() writer {
-	requests := s.account.Client().CertificatesV1().CertificateSigningRequests()
-	return func(ctx context.Context, approved *certificatesv1.CertificateSigningRequest, certificate []byte) error {
-		approved = approved.DeepCopy()
-		approved.Status.Certificate = certificate
-		_, err := requests.UpdateStatus(ctx, approved, metav1.UpdateOptions{})
-		return err
-	}
-}
 
 // contender is one side: who publishes the certificates.
 type contender struct {
@@ -150,7 +138,7 @@ func (s *issuanceStage) turn(ctx context.Context, c contender, orders []order, r
 	var signer *lab.Process
 	var write writer
 	if c.start == nil {
-		write = s.write()
+		write = s.put()
 	} else {
 		if signer, err = c.start(); err != nil {
 			return err
@@ -161,37 +149,59 @@ func (s *issuanceStage) turn(ctx context.Context, c contender, orders []order, r
 	if _, err := issue(ctx, s.istiod, orders[:warmUp], write); err != nil {
 		return err
 	}
-	processes := []observed{{"kube-apiserver", s.plane.APIServer()}, {"etcd", s.plane.Etcd()}, {"client", nil}}
+	var signers []observed
 	if signer != nil {
-		processes = append([]observed{{"signer", signer}}, processes...)
+		signers = []observed{{"signer", signer}}
 	}
-	used, err := cpuOf(processes)
+	meter, err := s.measure(signers...)
 	if err != nil {
 		return err
 	}
-	began := time.Now()
 	waits, err := issue(ctx, s.istiod, orders[warmUp:], write)
 	if err != nil {
 		return err
 	}
-	elapsed := time.Since(began)
-	after, err := cpuOf(processes)
-	if err != nil {
+	if err := meter.record(record, c.name, len(waits)); err != nil {
 		return err
 	}
-	count := float64(len(waits))
-	record("certificates/s", c.name, count/elapsed.Seconds())
 	record("approval to certificate, median, ms", c.name, milliseconds(waits[len(waits)/2]))
 	record("approval to certificate, 99 %, ms", c.name, milliseconds(waits[len(waits)*99/100]))
-	for i, process := range processes {
-		record("CPU of "+process.name+", µs a certificate", c.name, float64((after[i]-used[i]).Microseconds())/count)
-	}
 	if signer == nil {
 		return nil
 	}
 	peak, err := peakMemory(signer)
 	record("peak RSS of signer, MB", c.name, peak/1e6)
 	return err
+}
+
+// meter began to count when it was made.
+type meter struct {
+	processes []observed
+	used      []time.Duration
+	began     time.Time
+}
+
+// measure counts what the signers, the control plane and this program use from now on.
+func (s *issuanceStage) measure(signers ...observed) (*meter, error) {
+	m := &meter{processes: append(signers, observed{"kube-apiserver", s.plane.APIServer()}, observed{"etcd", s.plane.Etcd()}, observed{"client", nil})}
+	var err error
+	m.used, err = cpuOf(m.processes)
+	m.began = time.Now()
+	return m, err
+}
+
+// record tells what that many certificates have taken until now.
+func (m *meter) record(record record, of string, certificates int) error {
+	elapsed, count := time.Since(m.began), float64(certificates)
+	used, err := cpuOf(m.processes)
+	if err != nil {
+		return err
+	}
+	record("certificates/s", of, count/elapsed.Seconds())
+	for i, process := range m.processes {
+		record("CPU of "+process.name+", µs a certificate", of, float64((used[i]-m.used[i]).Microseconds())/count)
+	}
+	return nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }

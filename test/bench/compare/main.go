@@ -17,7 +17,7 @@ import (
 )
 
 var comparisons = []comparison{
-	issuance(lab.P256), issuance(lab.RSA2048),
+	issuance(lab.P256), issuance(lab.RSA2048), writing,
 }
 
 func main() {
