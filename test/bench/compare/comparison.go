@@ -14,8 +14,8 @@ type comparison struct {
 type terms struct {
 	rounds int
 	dir    string // for its files
-	// The program of Kubernetes' own signer; empty: what tools/setup has built.
-	controllerManager string
+
+	controllerManager string // the program
 }
 
 // record takes one round's value of a metric, whose name says the unit: "CPU, µs a review".

@@ -38,9 +38,39 @@ func issuance(keys string) comparison {
 			if err != nil {
 				return err
 			}
-			return s.takeTurns(ctx, t, record, s.bound("bound"), s.signetAs("signer", "Signet"), certManager, controller)
+			return s.takeTurns(ctx, t, record, s.bound("bound"), s.signer("Signet"), certManager, controller)
 		},
 	}
+}
+
+// guarded is issuance with webhooks before it: Signet's own, and on the other sides one that allows everything.
+var guarded = comparison{
+	name: "issue-guarded",
+	title: "the same, CAs of P-256, with Signet's webhooks registered; where it is not Signet (--role all, both logs on), a webhook that allows " +
+		"everything answers in its place",
+	goals: []goal{
+		{metric: "certificates/s", side: "Signet", reference: "bound, null webhook", atLeast: 0.85},
+		{metric: "CPU of signer, µs a certificate", side: "Signet", reference: "cert-manager, null webhook", atMost: 0.25},
+	},
+	run: func(ctx context.Context, t terms, record record) error {
+		s, err := newIssuanceStage(ctx, t.dir, lab.P256)
+		if err != nil {
+			return err
+		}
+		defer s.end()
+		certManager, err := s.certManager(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.signet.Register(ctx); err != nil {
+			return err
+		}
+		// Nobody answers yet.
+		if err := s.await(ctx, func(_ bool, err error) bool { return err != nil }); err != nil {
+			return err
+		}
+		return s.takeTurns(ctx, t, record, s.behindNullWebhook(ctx, s.bound("bound")), s.whole(ctx, "Signet"), s.behindNullWebhook(ctx, certManager))
+	},
 }
 
 // takeTurns has every contender issue the same, in turns.

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -16,6 +18,7 @@ import (
 type issuanceStage struct {
 	plane       *lab.ControlPlane
 	istiod      *lab.IstiodStandIn
+	istiodUser  *lab.Account
 	signet      *lab.Signet
 	account     *lab.Account // Signet's, which may also PUT a status, for who writes in its place
 	authorities map[string]*lab.Authority
@@ -49,11 +52,10 @@ func newIssuanceStage(ctx context.Context, dir, keys string) (_ *issuanceStage, 
 	}
 	rules = append(lab.IstiodRules(signerDomain), lab.Rules{
 		{APIGroups: []string{certificatesv1.GroupName}, Resources: []string{"signers"}, ResourceNames: []string{lab.ControllerSigner}, Verbs: []string{"approve"}}}...)
-	istiod, err := s.plane.CreateAccount(ctx, "istio-system", "istiod", rules)
-	if err != nil {
+	if s.istiodUser, err = s.plane.CreateAccount(ctx, "istio-system", "istiod", rules); err != nil {
 		return nil, err
 	}
-	s.istiod = lab.NewIstiodStandIn(istiod.Client())
+	s.istiod = lab.NewIstiodStandIn(s.istiodUser.Client())
 	project, err := lab.Project()
 	if err != nil {
 		return nil, err
@@ -67,15 +69,53 @@ func (s *issuanceStage) end() { s.plane.Kill() }
 
 // contender is one side: who publishes the certificates.
 type contender struct {
-	name  string
-	start func() (*lab.Process, error) // nil: the client writes in a signer's place
-	adapt func(*certificatesv1.CertificateSigningRequest)
+	name    string
+	start   func() (*lab.Process, error) // nil: the client writes in a signer's place
+	webhook func() (*lab.Process, error) // nil: none but what is started already
+	adapt   func(*certificatesv1.CertificateSigningRequest)
 }
 
 func (s *issuanceStage) bound(name string) contender { return contender{name: name} }
 
-func (s *issuanceStage) signetAs(role, name string) contender {
-	return contender{name: name, start: func() (*lab.Process, error) { return s.signet.Serve(role) }}
+func (s *issuanceStage) signer(name string) contender {
+	return contender{name: name, start: func() (*lab.Process, error) { return s.signet.Serve("signer") }}
+}
+
+// whole is Signet with its webhooks, which are registered already.
+func (s *issuanceStage) whole(ctx context.Context, name string) contender {
+	return contender{name: name, start: func() (*lab.Process, error) {
+		process, err := s.signet.Serve("all")
+		if err != nil {
+			return nil, err
+		}
+		return process, s.await(ctx, func(asked bool, err error) bool { return asked })
+	}}
+}
+
+// behindNullWebhook is the contender where a webhook that allows everything answers in Signet's place.
+func (s *issuanceStage) behindNullWebhook(ctx context.Context, c contender) contender {
+	c.name += ", null webhook"
+	c.webhook = func() (*lab.Process, error) {
+		process, err := startNullWebhook(s.dir, s.signet)
+		if err != nil {
+			return nil, err
+		}
+		return process, s.await(ctx, func(asked bool, err error) bool { return !asked && err == nil })
+	}
+	return c
+}
+
+// await returns when the API server's way to the webhooks is as wished.
+func (s *issuanceStage) await(ctx context.Context, wished func(asked bool, err error) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return lab.Until(ctx, func() error {
+		asked, err := s.plane.IsAsked(ctx)
+		if wished(asked, err) {
+			return nil
+		}
+		return fmt.Errorf("webhooks asked: %t, %w", asked, err)
+	})
 }
 
 // certManager is the CA ClusterIssuer of each tenant, with its CA. The API server has priority and fairness, so cert-manager does not
@@ -136,24 +176,35 @@ func (s *issuanceStage) turn(ctx context.Context, c contender, orders []order, r
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	var signer *lab.Process
+	var started []observed
+	start := func(name string, start func() (*lab.Process, error)) (*lab.Process, error) {
+		process, err := start()
+		if process != nil {
+			started = append(started, observed{name, process})
+		}
+		return process, err
+	}
+	defer func() {
+		for _, one := range started {
+			err = errors.Join(err, one.process.Stop(20*time.Second))
+		}
+	}()
+	if c.webhook != nil {
+		if _, err = start("webhook", c.webhook); err != nil {
+			return err
+		}
+	}
 	var write writer
 	if c.start == nil {
 		write = s.put()
-	} else {
-		if signer, err = c.start(); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, signer.Stop(20*time.Second)) }()
+	} else if signer, err = start("signer", c.start); err != nil {
+		return err
 	}
 	orders = c.orders(orders)
 	if _, err := issue(ctx, s.istiod, orders[:warmUp], write); err != nil {
 		return err
 	}
-	var signers []observed
-	if signer != nil {
-		signers = []observed{{"signer", signer}}
-	}
-	meter, err := s.measure(signers...)
+	meter, err := s.measure(started...)
 	if err != nil {
 		return err
 	}
@@ -181,13 +232,18 @@ type meter struct {
 	began     time.Time
 }
 
-// measure counts what the signers, the control plane and this program use from now on.
-func (s *issuanceStage) measure(signers ...observed) (*meter, error) {
-	m := &meter{processes: append(signers, observed{"kube-apiserver", s.plane.APIServer()}, observed{"etcd", s.plane.Etcd()}, observed{"client", nil})}
+// measure counts what the others, the control plane and this program use from now on.
+func (s *issuanceStage) measure(others ...observed) (*meter, error) {
+	m := &meter{processes: append(slices.Clone(others), observed{"kube-apiserver", s.plane.APIServer()}, observed{"etcd", s.plane.Etcd()}, observed{"client", nil})}
 	var err error
 	m.used, err = cpuOf(m.processes)
 	m.began = time.Now()
 	return m, err
+}
+
+// include counts all that a process has used which was started after the meter.
+func (m *meter) include(name string, process *lab.Process) {
+	m.processes, m.used = append(m.processes, observed{name, process}), append(m.used, 0)
 }
 
 // record tells what that many certificates have taken until now.

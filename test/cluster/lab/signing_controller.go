@@ -20,15 +20,9 @@ type SigningController struct {
 const ControllerSigner = "kubernetes.io/kube-apiserver-client"
 
 // InstallSigningController makes its account, which may do what Kubernetes' own role for it says. It is not started yet. Logs are
-// kept in dir. An empty binary is what tools/setup has built.
-func (c *ControlPlane) InstallSigningController(ctx context.Context, dir, binary string, authority *Authority) (_ *SigningController, err error) {
+// kept in dir.
+func (c *ControlPlane) InstallSigningController(ctx context.Context, dir, binary string, authority *Authority) (*SigningController, error) {
 	s := &SigningController{dir: dir, binary: binary}
-	if binary == "" {
-		if s.binary, err = builtProgram("kube-controller-manager"); err != nil {
-			return nil, err
-		}
-	}
-	// What every controller manager may do beside it: leader election, which is off, and the look at its own configuration.
 	account, err := c.CreateAccount(ctx, "kube-system", "certificate-controller", nil)
 	if err != nil {
 		return nil, err
