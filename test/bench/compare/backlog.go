@@ -95,23 +95,30 @@ func (s *issuanceStage) awaitCertificates(ctx context.Context, count int) (<-cha
 	if err != nil {
 		return nil, err
 	}
-	watch, err := requests.Watch(ctx, metav1.ListOptions{ResourceVersion: now.ResourceVersion})
-	if err != nil {
-		return nil, err
-	}
 	done := make(chan error, 1)
 	go func() {
-		defer watch.Stop()
 		seen := 0
-		for event := range watch.ResultChan() {
-			if object, ok := event.Object.(*certificatesv1.CertificateSigningRequest); ok && lab.HasCertificate(object) {
-				if seen++; seen == count {
-					done <- nil
-					return
+		// The API server ends a watch that does not keep up.
+		for version := now.ResourceVersion; seen < count; {
+			watch, err := requests.Watch(ctx, metav1.ListOptions{ResourceVersion: version})
+			if err != nil {
+				done <- fmt.Errorf("after %d of %d certificates: %w", seen, count, err)
+				return
+			}
+			for event := range watch.ResultChan() {
+				if object, ok := event.Object.(*certificatesv1.CertificateSigningRequest); ok {
+					version = object.ResourceVersion
+					if lab.HasCertificate(object) {
+						seen++
+					}
+				}
+				if seen == count {
+					break
 				}
 			}
+			watch.Stop()
 		}
-		done <- fmt.Errorf("the watch ended after %d of %d certificates", seen, count)
+		done <- nil
 	}()
 	return done, nil
 }
