@@ -14,6 +14,8 @@ type comparison struct {
 type terms struct {
 	rounds int
 	dir    string // for its files
+
+	controllerManager string // the program
 }
 
 // record takes one round's value of a metric, whose name says the unit: "CPU, µs a review".

@@ -12,11 +12,19 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"signet/test/cluster/lab"
 )
 
-var comparisons = []comparison{}
+var comparisons = []comparison{
+	issuance(lab.P256), issuance(lab.RSA2048), guarded, backlog, crowd, writing,
+}
 
 func main() {
+	if len(os.Args) == 5 && os.Args[1] == nullWebhookCommand {
+		fmt.Fprintln(os.Stderr, serveNullWebhook(os.Args[2], os.Args[3], os.Args[4]))
+		os.Exit(1)
+	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -27,6 +35,7 @@ func run() error {
 	rounds := flag.Int("rounds", 5, "how often each side has its turn")
 	only := flag.String("only", "", "NAME,…: these comparisons alone")
 	out := flag.String("out", "", "folder for results.json and chart.svg")
+	controllerManager := flag.String("kube-controller-manager", ".cache/bin/current/kube-controller-manager", "Kubernetes' own signer")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -51,7 +60,7 @@ func run() error {
 			return err
 		}
 		result := report.begin(c)
-		if err := c.run(ctx, terms{rounds: *rounds, dir: scratch}, result.record); err != nil {
+		if err := c.run(ctx, terms{rounds: *rounds, dir: scratch, controllerManager: *controllerManager}, result.record); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		result.Seconds = time.Since(began).Seconds()

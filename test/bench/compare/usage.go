@@ -5,10 +5,37 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"signet/test/cluster/lab"
 )
+
+// observed is a process under its name in the report; none: this program itself.
+type observed struct {
+	name    string
+	process *lab.Process
+}
+
+// cpuOf is what each has used so far.
+func cpuOf(processes []observed) ([]time.Duration, error) {
+	used := make([]time.Duration, len(processes))
+	for i, one := range processes {
+		if one.process == nil {
+			var usage syscall.Rusage
+			if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+				return nil, err
+			}
+			used[i] = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+			continue
+		}
+		var err error
+		if used[i], err = cpu(one.process); err != nil {
+			return nil, err
+		}
+	}
+	return used, nil
+}
 
 // cpu is the processor time that the process has used so far, in steps of 10 ms.
 func cpu(p *lab.Process) (time.Duration, error) {

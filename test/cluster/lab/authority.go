@@ -25,15 +25,20 @@ type Authority struct {
 }
 
 // NewRoot makes a self-signed P-256 CA that is valid for ten years.
-func NewRoot(commonName string) (*Authority, error) { return newAuthority(commonName, nil) }
+func NewRoot(commonName string) (*Authority, error) { return newAuthority(commonName, P256, nil) }
+
+// NewRootOf is NewRoot with a key of that kind.
+func NewRootOf(kind, commonName string) (*Authority, error) {
+	return newAuthority(commonName, kind, nil)
+}
 
 // NewIntermediate makes a CA below a.
 func (a *Authority) NewIntermediate(commonName string) (*Authority, error) {
-	return newAuthority(commonName, a)
+	return newAuthority(commonName, P256, a)
 }
 
-func newAuthority(commonName string, parent *Authority) (*Authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+func newAuthority(commonName, kind string, parent *Authority) (*Authority, error) {
+	key, err := newKey(kind)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -100,6 +101,35 @@ func (m *CertManager) MakeTaskIssuers(ctx context.Context) error {
 	}
 	_, err = m.plane.Kubectl(ctx, m.dir, "wait", "--for=condition=Ready", "--timeout=60s",
 		"clusterissuers/foo", "clusterissuers/bar", "clusterissuers/istio-system")
+	return err
+}
+
+// MakeIssuers makes a CA ClusterIssuer of each name with that CA's key. WaitForIssuers, once the controllers run.
+func (m *CertManager) MakeIssuers(ctx context.Context, authorities map[string]*Authority) error {
+	for name, authority := range authorities {
+		dir := filepath.Join(m.dir, "issuers", name)
+		if err := authority.WriteTo(dir); err != nil {
+			return err
+		}
+		if _, err := m.plane.Kubectl(ctx, m.dir, "create", "secret", "tls", name+"-ca", "--namespace", CertManagerNamespace,
+			"--cert", filepath.Join(dir, "tls.crt"), "--key", filepath.Join(dir, "tls.key")); err != nil {
+			return err
+		}
+		file := filepath.Join(dir, "issuer.yaml")
+		if err := writeFile(file, fmt.Appendf(nil, "{apiVersion: cert-manager.io/v1, kind: ClusterIssuer, metadata: {name: %s}, spec: {ca: {secretName: %s-ca}}}\n",
+			name, name)); err != nil {
+			return err
+		}
+		if _, err := m.plane.Kubectl(ctx, m.dir, "apply", "-f", file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WaitForIssuers returns when every ClusterIssuer is ready.
+func (m *CertManager) WaitForIssuers(ctx context.Context) error {
+	_, err := m.plane.Kubectl(ctx, m.dir, "wait", "--for=condition=Ready", "--timeout=60s", "clusterissuers", "--all")
 	return err
 }
 

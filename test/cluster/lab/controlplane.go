@@ -132,6 +132,10 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 	return c, c.StartAPIServer()
 }
 
+// APIServer and Etcd are the processes that run now.
+func (c *ControlPlane) APIServer() *Process { return c.apiserver }
+func (c *ControlPlane) Etcd() *Process      { return c.etcd }
+
 // StartAPIServer starts one on the state that etcd holds, after KillAPIServer, and returns when it is ready.
 func (c *ControlPlane) StartAPIServer() (err error) {
 	if c.apiserver, err = c.startAPIServer(); err != nil {

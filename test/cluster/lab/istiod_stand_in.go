@@ -54,8 +54,13 @@ func (i *IstiodStandIn) Create(ctx context.Context, request Request) (*certifica
 	if err != nil {
 		return nil, nil, err
 	}
-	created, err := i.requests.Create(ctx, object, metav1.CreateOptions{})
+	created, err := i.Submit(ctx, object)
 	return created, key, err
+}
+
+// Submit is Create of what was made before.
+func (i *IstiodStandIn) Submit(ctx context.Context, object *certificatesv1.CertificateSigningRequest) (*certificatesv1.CertificateSigningRequest, error) {
+	return i.requests.Create(ctx, object, metav1.CreateOptions{})
 }
 
 // Approve adds the condition Approved through /approval.
@@ -99,24 +104,32 @@ func FailedCondition(object *certificatesv1.CertificateSigningRequest) *certific
 func (i *IstiodStandIn) WaitFor(ctx context.Context, object *certificatesv1.CertificateSigningRequest,
 	wished func(*certificatesv1.CertificateSigningRequest) bool) (*certificatesv1.CertificateSigningRequest, error) {
 	began := time.Now()
-	if wished(object) {
-		return object, nil
-	}
-	watch, err := i.requests.Watch(ctx, metav1.ListOptions{
-		FieldSelector:   fields.OneTermEqualSelector("metadata.name", object.Name).String(),
-		ResourceVersion: object.ResourceVersion,
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer watch.Stop()
-	for event := range watch.ResultChan() {
-		if seen, ok := event.Object.(*certificatesv1.CertificateSigningRequest); ok {
-			object = seen
-			if wished(object) {
-				return object, nil
+	for !wished(object) {
+		watch, err := i.requests.Watch(ctx, metav1.ListOptions{
+			FieldSelector:   fields.OneTermEqualSelector("metadata.name", object.Name).String(),
+			ResourceVersion: object.ResourceVersion,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for event := range watch.ResultChan() {
+			if seen, ok := event.Object.(*certificatesv1.CertificateSigningRequest); ok {
+				if object = seen; wished(object) {
+					break
+				}
 			}
 		}
+		watch.Stop()
+		if wished(object) {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%s: not as wished after %v; conditions %+v", object.Name, time.Since(began).Round(time.Millisecond), object.Status.Conditions)
+		}
+		// A busy API server ends a watch from a version that it has forgotten.
+		if object, err = i.requests.Get(ctx, object.Name, metav1.GetOptions{}); err != nil {
+			return nil, err
+		}
 	}
-	return nil, fmt.Errorf("%s: not as wished after %v; conditions %+v", object.Name, time.Since(began).Round(time.Millisecond), object.Status.Conditions)
+	return object, nil
 }

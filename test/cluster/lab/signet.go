@@ -103,6 +103,12 @@ func (s *Signet) in(path ...string) string {
 	return filepath.Join(append([]string{s.Dir}, path...)...)
 }
 
+// Endpoint is where the API server, once Register was called, asks: the address, and the files of the certificate and the key that
+// it expects there.
+func (s *Signet) Endpoint() (address, certificate, key string) {
+	return fmt.Sprintf("127.0.0.1:%d", s.port), s.in("serving.crt"), s.in("serving.key")
+}
+
 // AuditLog is the file of the issuance records; there is one writer, whatever the role.
 func (s *Signet) AuditLog() string { return filepath.Join(s.Records, "audit.jsonl") }
 
