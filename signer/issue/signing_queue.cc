@@ -22,8 +22,7 @@ void SigningQueue::add(const CertificateSigningRequest& csr) {
   Item& state = item->second;
   if (is_new && options_.flow_of) state.flow = options_.flow_of(csr);
   state.gone = false;
-  const bool is_waited_with =
-      state.due && state.next && state.next->uid == csr.uid && state.next->resource_version == csr.resource_version;
+  const bool is_waited_with = state.due && state.next && state.next->is_of(csr);
   if (is_waited_with) return;
   set_next(state, csr);
   if (!state.working) make_ready(item);
@@ -53,9 +52,9 @@ void SigningQueue::remove(const CertificateSigningRequest& last) {
   if (!state.working) make_ready(item);
 }
 
-void SigningQueue::set_next(Item& item, CertificateSigningRequest csr) {
+void SigningQueue::set_next(Item& item, const CertificateSigningRequest& csr) {
   if (!item.next) ++waiting_;
-  item.next = std::move(csr);
+  item.next.emplace(csr);
   item.next_is_idle = false;
 }
 
@@ -149,7 +148,8 @@ void SigningQueue::keep_time() {
   }
 }
 
-void SigningQueue::take_back(Items::iterator item, CertificateSigningRequest csr, const ReconcileResult& result) {
+void SigningQueue::take_back(Items::iterator item, const CertificateSigningRequest& csr,
+                             const ReconcileResult& result) {
   Item& state = item->second;
   const bool again = result.outcome == ReconcileResult::Outcome::kRetry;
   state.unsettled = result.unsettled;
@@ -159,14 +159,14 @@ void SigningQueue::take_back(Items::iterator item, CertificateSigningRequest csr
   if (state.gone && !state.unsettled) {
     forget(item);
   } else if (result.throttled) {
-    if (!state.next) set_next(state, std::move(csr));
+    if (!state.next) set_next(state, csr);
     state.flow = result.throttled->tenant;
     enter_flow(item);
   } else if (state.next && (again || !state.next_is_idle)) {
     if (!again) state.since = Clock::now();
     make_ready(item);
   } else if (again) {
-    set_next(state, std::move(csr));
+    set_next(state, csr);
     make_later(item, result.retry_after);
   } else {
     forget(item);
@@ -186,13 +186,14 @@ void SigningQueue::work(std::unique_lock<std::mutex>& lock) {
   Item& state = item->second;
   state.ready = false;
   state.working = true;
-  CertificateSigningRequest csr = *std::exchange(state.next, std::nullopt);
+  const PackedRequest packed = *std::exchange(state.next, std::nullopt);
   --waiting_;
   ++working_;
   const Clock::time_point since = state.since;
   // Somebody else must take what is ready, or keep the time, meanwhile; where there is neither, nobody is woken.
   if (!turns_.empty() || !later_.empty() || !throttled_.empty()) changed_.notify_one();
   lock.unlock();
+  const CertificateSigningRequest csr = packed.unpack();
   const ReconcileResult result = reconcile_(csr, since);
   lock.lock();
   --working_;
@@ -202,7 +203,7 @@ void SigningQueue::work(std::unique_lock<std::mutex>& lock) {
   } else if (!flow_state.paused && flow_state.most_working < options_.workers) {
     ++flow_state.most_working;
   }
-  take_back(item, std::move(csr), result);
+  take_back(item, csr, result);
   --flow_state.working;
   arrange(flow);
 }

@@ -16,6 +16,7 @@
 
 #include "signer/issue/reconcile.h"
 #include "signer/kube/backoff.h"
+#include "signer/kube/packed_request.h"
 
 namespace signet {
 
@@ -74,7 +75,7 @@ class SigningQueue {
  private:
   /// A name that waits, is worked on, or both. Ready ones stand in their flow, those with a time in `later_`.
   struct Item {
-    std::optional<CertificateSigningRequest> next;
+    std::optional<PackedRequest> next;
     bool next_is_idle = false;
     std::optional<Clock::time_point> due;
     Clock::time_point since;
@@ -104,12 +105,12 @@ class SigningQueue {
   void work(std::unique_lock<std::mutex>& lock);
   void wait(std::unique_lock<std::mutex>& lock);
   void tell(std::unique_lock<std::mutex>& lock);
-  void set_next(Item& item, CertificateSigningRequest csr);
+  void set_next(Item& item, const CertificateSigningRequest& csr);
   void forget(Items::iterator item);
   void make_ready(Items::iterator item);
   void make_later(Items::iterator item, std::optional<std::chrono::seconds> retry_after);
   void enter_flow(Items::iterator item);
-  void take_back(Items::iterator item, CertificateSigningRequest csr, const ReconcileResult& result);
+  void take_back(Items::iterator item, const CertificateSigningRequest& csr, const ReconcileResult& result);
   Flows::iterator flow_named(const std::string& name);
   void arrange(Flows::iterator flow);
   void pause(const ReconcileResult::Throttled& throttled, const std::string& message);

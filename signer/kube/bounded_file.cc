@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
@@ -27,10 +28,11 @@ tl::expected<std::string, std::string> read_bounded_file(const std::string& path
   std::string text;
   int error = 0;
   if (is_file && static_cast<std::uintmax_t>(status.st_size) <= max_bytes) {
-    // One more than is allowed, should the file grow while it is read.
-    text.resize(max_bytes + 1);
+    // One more than there is, to see the end; more still, up to one more than is allowed, should the file grow.
+    text.resize(static_cast<std::size_t>(status.st_size) + 1);
     std::size_t have = 0;
-    while (have < text.size()) {
+    while (have <= max_bytes) {
+      if (have == text.size()) text.resize(std::min(2 * have, max_bytes + 1));
       const ssize_t got = ::read(descriptor, text.data() + have, text.size() - have);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) error = errno;

@@ -1,6 +1,10 @@
+#include <malloc.h>
+
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <string_view>
+#include <thread>
 
 #include "tools/signet/command.h"
 
@@ -34,6 +38,8 @@ void print_usage(std::ostream& out) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Threads mostly wait: without a bound each would keep the memory that it once needed.
+  mallopt(M_ARENA_MAX, std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency())));
   // A peer that hangs up is an error to be handled where it is written to, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
 
