@@ -10,8 +10,21 @@
 namespace signet {
 namespace {
 
-// What makes reviews alike, in few bytes whatever they hold.
-std::string key_of(const AuditRecord& record) {
+// What is remembered of a review until its count is told: nothing long.
+AuditRecord shortened(AuditRecord record) {
+  for (std::string* const text :
+       {&record.decision, &record.reason, &record.message, &record.request_uid, &record.operation, &record.object,
+        &record.csr_name, &record.csr_uid, &record.requester, &record.identity, &record.tenant,
+        &record.signer_requested, &record.signer_granted, &record.rule, &record.policy, &record.key_type}) {
+    if (text->size() > kMaxAuditTextBytes) *text = clip_audit_text(*text);
+  }
+  return record;
+}
+
+}  // namespace
+
+// Few bytes, whatever the record holds.
+std::string ReviewCoalescer::key_of(const AuditRecord& record) {
   // What decided them: one line must not stand for reviews that another policy would tell apart.
   const std::string request = record.request ? to_json(*record.request) : std::string();
   std::string text;
@@ -27,19 +40,6 @@ std::string key_of(const AuditRecord& record) {
   }
   return sha256_hex(text);
 }
-
-// What is remembered of a review until its count is told: nothing long.
-AuditRecord shortened(AuditRecord record) {
-  for (std::string* const text :
-       {&record.decision, &record.reason, &record.message, &record.request_uid, &record.operation, &record.object,
-        &record.csr_name, &record.csr_uid, &record.requester, &record.identity, &record.tenant,
-        &record.signer_requested, &record.signer_granted, &record.rule, &record.policy, &record.key_type}) {
-    if (text->size() > kMaxAuditTextBytes) *text = clip_audit_text(*text);
-  }
-  return record;
-}
-
-}  // namespace
 
 bool ReviewCoalescer::spend_token(Time now) {
   if (refilled_) {
@@ -73,8 +73,7 @@ void ReviewCoalescer::tell(const AuditRecord& record, std::uint64_t count, Time 
   waiting_.push_back({audit_members(record, count), count, false});
 }
 
-void ReviewCoalescer::offer(const AuditRecord& record, Time now) {
-  std::string key = key_of(record);
+void ReviewCoalescer::offer(std::string key, const AuditRecord& record, Time now) {
   if (const auto found = remembered_.find(key); found != remembered_.end()) {
     ++found->second.repeats;
     return;

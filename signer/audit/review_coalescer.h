@@ -33,7 +33,11 @@ class ReviewCoalescer {
 
   /// Alike are reviews with the same event, operation, decision, reason, object, requester, signer asked for, identity,
   /// tenant, key type, request, policy and dryRun.
-  void offer(const AuditRecord& record, Time now);
+  void offer(const AuditRecord& record, Time now) { offer(key_of(record), record, now); }
+
+  /// The same in two steps, for who holds no lock for the first: it costs most.
+  [[nodiscard]] static std::string key_of(const AuditRecord& record);
+  void offer(std::string key, const AuditRecord& record, Time now);
 
   struct Line {
     std::string members;        ///< audit_line.h

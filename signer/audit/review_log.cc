@@ -1,5 +1,6 @@
 #include "signer/audit/review_log.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 #include <vector>
@@ -7,6 +8,9 @@
 namespace signet {
 
 using Steady = std::chrono::steady_clock;
+
+// How long a line may wait for others to be written with it.
+constexpr std::chrono::milliseconds kBatch(50);
 
 tl::expected<std::unique_ptr<ReviewLog>, std::string> ReviewLog::open(const std::string& path, const Limits& limits,
                                                                       AuditClock clock) {
@@ -26,11 +30,15 @@ ReviewLog::ReviewLog(ChainedFile file, std::string path, const Limits& limits, A
 ReviewLog::~ReviewLog() { stop(); }
 
 void ReviewLog::record(const AuditRecord& record) {
+  const std::string key = ReviewCoalescer::key_of(record);
+  bool is_idle = false;
   {
     const std::lock_guard lock(mutex_);
-    coalescer_.offer(record, Steady::now());
+    coalescer_.offer(key, record, Steady::now());
+    is_idle = std::exchange(idle_, false);
   }
-  changed_.notify_one();
+  // Else it wakes by itself, soon.
+  if (is_idle) changed_.notify_one();
 }
 
 void ReviewLog::stop() {
@@ -60,9 +68,11 @@ void ReviewLog::run() {
     if (last) return;
     if (stopping_) continue;
     if (const auto next = coalescer_.next(); !next) {
-      changed_.wait(lock);
+      idle_ = true;
+      changed_.wait(lock, [this] { return !idle_ || stopping_; });
+      idle_ = false;
     } else if (*next > Steady::now()) {
-      changed_.wait_until(lock, *next);
+      changed_.wait_until(lock, std::min(*next, Steady::now() + kBatch));
     }
   }
 }

@@ -58,6 +58,7 @@ class ReviewLog {
   std::condition_variable changed_;
   ReviewCoalescer coalescer_;  ///< guarded by mutex_
   bool stopping_ = false;      ///< guarded by mutex_
+  bool idle_ = false;          ///< guarded by mutex_; the thread waits until something is noted
   std::thread thread_;
 };
 

@@ -7,7 +7,7 @@
 
 #include "policy/duration.h"
 #include "policy/quoting.h"
-#include "signer/csr/pkcs10.h"
+#include "signer/csr/recent_requests.h"
 
 namespace signet {
 namespace {
@@ -34,7 +34,7 @@ SigningRequest signing_request_of(const CertificateSigningRequest& object, Reque
           .expiration_seconds = object.spec.expiration_seconds,
           .annotated_duration = annotation(object, kDurationAnnotation),
           .annotated_is_ca = annotation(object, kIsCaAnnotation),
-          .pkcs10 = parse_pkcs10(object.spec.request)};
+          .pkcs10 = parse_recent_pkcs10(object.spec.request)};
 }
 
 SigningRequest signing_request_of(const CertificateSigningRequest& object) {
@@ -53,7 +53,7 @@ tl::expected<SigningRequest, std::string> signing_request_of(const CertificateRe
                        .expiration_seconds = std::nullopt,
                        .annotated_duration = std::nullopt,
                        .annotated_is_ca = request.is_ca ? "true" : "false",
-                       .pkcs10 = parse_pkcs10(request.request)};
+                       .pkcs10 = parse_recent_pkcs10(request.request)};
   if (facts.usages.empty()) {
     facts.usages = {std::string(to_string(Usage::kDigitalSignature)), std::string(to_string(Usage::kKeyEncipherment))};
   }

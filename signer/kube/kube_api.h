@@ -3,10 +3,12 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "signer/kube/json.h"
 #include "signer/kube/objects.h"
@@ -89,6 +91,17 @@ struct AccessQuestion {
   friend bool operator==(const AccessQuestion&, const AccessQuestion&) = default;
 };
 
+// A rule of RBAC as a SelfSubjectRulesReview tells it; "*" stands for all, and no names for all names.
+struct AccessRule {
+  std::vector<std::string> verbs;
+  std::vector<std::string> groups;
+  std::vector<std::string> resources;  // "signers", "certificatesigningrequests/status"
+  std::set<std::string, std::less<>> names;
+
+  // Whether it says yes to a question about the whole cluster.
+  [[nodiscard]] bool grants(const AccessQuestion& question) const;
+};
+
 // What Signet asks of an API server, and nothing more. Every call blocks until it is answered, fails or times out; all
 // of them may be made from several threads at once.
 class KubeApi {
@@ -142,6 +155,10 @@ class KubeApi {
 
   // Whether we may do this (SelfSubjectAccessReview).
   [[nodiscard]] virtual KubeResult<bool> may_i(const AccessQuestion& question) = 0;
+
+  // What we may do in the whole cluster, as far as the API server can enumerate it (SelfSubjectRulesReview): one answer
+  // in place of may_i for each of thousands of signers. What these rules do not grant may_i may still.
+  [[nodiscard]] virtual KubeResult<std::vector<AccessRule>> what_may_i() = 0;
 };
 
 }  // namespace signet

@@ -374,6 +374,15 @@ KubeResult<std::string> HttpKubeClient::who_am_i() {
   return std::string(*user);
 }
 
+bool AccessRule::grants(const AccessQuestion& question) const {
+  const auto has = [](const std::vector<std::string>& all, std::string_view wanted) {
+    return std::ranges::find(all, wanted) != all.end() || std::ranges::find(all, "*") != all.end();
+  };
+  const std::string resource = question.resource + (question.subresource.empty() ? "" : "/" + question.subresource);
+  return question.name_space.empty() && has(verbs, question.verb) && has(groups, question.group) &&
+         has(resources, resource) && (names.empty() || names.contains(question.name));
+}
+
 KubeResult<bool> HttpKubeClient::may_i(const AccessQuestion& question) {
   JsonWriter json;
   json.begin_object().key("apiVersion").string("authorization.k8s.io/v1").key("kind").string("SelfSubjectAccessReview");
@@ -401,6 +410,35 @@ KubeResult<bool> HttpKubeClient::may_i(const AccessQuestion& question) {
   const auto allowed = review->root().at("status", "allowed").as_bool();
   if (!allowed) return bad_response("the SelfSubjectAccessReview has no status.allowed");
   return *allowed;
+}
+
+KubeResult<std::vector<AccessRule>> HttpKubeClient::what_may_i() {
+  // Rules are told for a namespace. In one that nobody can have made, as its name is none, nothing is granted but what
+  // is in the whole cluster.
+  ApiRequest request;
+  request.method = "POST";
+  request.path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+  request.content_type = "application/json";
+  request.body =
+      R"({"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectRulesReview","spec":{"namespace":"no/namespace"}})";
+  const auto body = transport_->call(request);
+  if (!body) return tl::unexpected(body.error());
+  const auto review = JsonDocument::parse(*body, kObjectLimits);
+  if (!review) return bad_response(review.error());
+  std::vector<AccessRule> rules;
+  for (const JsonView from : review->root().at("status", "resourceRules").elements()) {
+    const auto texts = [&from](std::string_view key) {
+      std::vector<std::string> found;
+      for (const JsonView text : from.get(key).elements()) found.emplace_back(text.as_string().value_or(""));
+      return found;
+    };
+    const std::vector<std::string> names = texts("resourceNames");
+    rules.push_back({.verbs = texts("verbs"),
+                     .groups = texts("apiGroups"),
+                     .resources = texts("resources"),
+                     .names = {names.begin(), names.end()}});
+  }
+  return rules;
 }
 
 }  // namespace signet

@@ -39,6 +39,7 @@ class HttpKubeClient : public KubeApi {
                                                    const TlsSecret& secret, DryRun dry_run) override;
   [[nodiscard]] KubeResult<std::string> who_am_i() override;
   [[nodiscard]] KubeResult<bool> may_i(const AccessQuestion& question) override;
+  [[nodiscard]] KubeResult<std::vector<AccessRule>> what_may_i() override;
 
  private:
   [[nodiscard]] KubeResult<void> patch_csr(const std::string& name, std::string_view subresource,

@@ -59,6 +59,7 @@ class FakeKubeApi final : public KubeApi {
                                      DryRun dry_run) override;
   KubeResult<std::string> who_am_i() override;
   KubeResult<bool> may_i(const AccessQuestion& question) override;
+  KubeResult<std::vector<AccessRule>> what_may_i() override { return std::vector<AccessRule>{}; }
 
  private:
   template <typename Call>

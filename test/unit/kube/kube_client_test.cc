@@ -1,5 +1,6 @@
 #include "signer/kube/kube_client.h"
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -250,6 +251,48 @@ TEST_CASE("The API server says who we are and what we may") {
   CHECK(seen[1].body ==
         R"({"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview","spec":{"resourceAttributes":)"
         R"({"verb":"sign","group":"certificates.k8s.io","resource":"signers","name":"example.com/foo"}}})");
+}
+
+TEST_CASE("The API server enumerates what we may do in the whole cluster") {
+  FakeApiServer server(cluster().server, [](const Request&, Response& response) {
+    response.status = 201;
+    response.set_content(
+        R"({"status":{"incomplete":false,"nonResourceRules":[],"resourceRules":[)"
+        R"({"verbs":["get","list"],"apiGroups":["certificates.k8s.io"],"resources":["certificatesigningrequests"]},)"
+        R"({"verbs":["patch"],"apiGroups":["certificates.k8s.io"],"resources":["certificatesigningrequests/status"]},)"
+        R"({"verbs":["sign"],"apiGroups":["*"],"resources":["signers"],"resourceNames":["example.com/foo"]},)"
+        R"({"verbs":["*"],"apiGroups":[""],"resources":["*"],"resourceNames":["one"]}]}})",
+        "application/json");
+  });
+  const auto rules = connect(server.access(cluster().ca))->what_may_i();
+  REQUIRE(rules.has_value());
+  const auto seen = server.seen();
+  CHECK(seen[0].target == "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews");
+  const std::string certificates = "certificates.k8s.io";
+  struct Row {
+    AccessQuestion question;
+    bool granted;
+  };
+  const std::vector<Row> rows = {
+      {{"get", certificates, "certificatesigningrequests", "", "", ""}, true},
+      {{"get", certificates, "certificatesigningrequests", "", "any", ""}, true},
+      {{"watch", certificates, "certificatesigningrequests", "", "", ""}, false},
+      {{"get", "", "certificatesigningrequests", "", "", ""}, false},
+      {{"get", certificates, "certificatesigningrequests", "", "", "foo"}, false},
+      {{"patch", certificates, "certificatesigningrequests", "", "", ""}, false},
+      {{"patch", certificates, "certificatesigningrequests", "status", "", ""}, true},
+      {{"patch", certificates, "certificatesigningrequests", "approval", "", ""}, false},
+      {{"sign", certificates, "signers", "", "example.com/foo", ""}, true},
+      {{"sign", certificates, "signers", "", "example.com/bar", ""}, false},
+      {{"sign", certificates, "signers", "", "", ""}, false},
+      {{"delete", "", "pods", "", "one", ""}, true},
+      {{"delete", "", "pods", "", "", ""}, false},
+  };
+  for (const Row& row : rows) {
+    INFO(row.question.verb << " " << row.question.resource << " " << row.question.name);
+    const bool granted = std::ranges::any_of(*rules, [&](const AccessRule& rule) { return rule.grants(row.question); });
+    CHECK(granted == row.granted);
+  }
 }
 
 TEST_CASE("Calls from several threads share connections and do not disturb each other") {

@@ -75,6 +75,7 @@ class ScriptedApi : public KubeApi {
     return injected(KubeError::Kind::kNotFound);
   }
   KubeResult<std::string> who_am_i() override { return injected(KubeError::Kind::kNotFound); }
+  KubeResult<std::vector<AccessRule>> what_may_i() override { return injected(KubeError::Kind::kNotFound); }
   KubeResult<bool> may_i(const AccessQuestion&) override { return injected(KubeError::Kind::kNotFound); }
 
   // Waits until that many watches have come to the end of their scripts.

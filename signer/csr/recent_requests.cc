@@ -1,0 +1,71 @@
+#include "signer/csr/recent_requests.h"
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "signer/csr/pkcs10.h"
+
+namespace signet {
+namespace {
+
+using Facts = tl::expected<Pkcs10Facts, std::string>;
+
+// Some of what is remembered, the oldest of which makes room. Several, so that threads seldom meet.
+class Shelf {
+ public:
+  [[nodiscard]] std::optional<Facts> find(std::size_t hash, std::string_view pem) {
+    const std::lock_guard lock(mutex_);
+    for (const Entry& entry : entries_) {
+      if (entry.hash == hash && entry.pem == pem) {
+        return entry.facts;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void put(std::size_t hash, std::string_view pem, const Facts& facts) {
+    Entry entry{.hash = hash, .pem = std::string(pem), .facts = facts};
+    const std::lock_guard lock(mutex_);
+    std::swap(entries_[next_], entry);
+    next_ = (next_ + 1) % entries_.size();
+  }
+
+ private:
+  struct Entry {
+    std::size_t hash = 0;
+    std::string pem;
+    Facts facts = tl::unexpected<std::string>("");
+  };
+  static constexpr std::size_t kEntries = 16;
+
+  std::mutex mutex_;
+  std::array<Entry, kEntries> entries_;
+  std::size_t next_ = 0;
+
+ public:
+  static constexpr std::size_t kShelves = kRecentRequests / kEntries;
+};
+
+}  // namespace
+
+tl::expected<Pkcs10Facts, std::string> parse_recent_pkcs10(std::string_view pem) {
+  static std::array<Shelf, Shelf::kShelves> shelves;
+  // Nothing of any size is remembered, and nothing empty, which an entry that was never used would be.
+  if (pem.empty() || pem.size() > kMaxRequestPemBytes) {
+    return parse_pkcs10(pem);
+  }
+  const std::size_t hash = std::hash<std::string_view>()(pem);
+  Shelf& shelf = shelves[hash % shelves.size()];
+  if (auto known = shelf.find(hash, pem)) {
+    return *std::move(known);
+  }
+  Facts facts = parse_pkcs10(pem);
+  shelf.put(hash, pem, facts);
+  return facts;
+}
+
+}  // namespace signet
