@@ -14,6 +14,7 @@ type comparison struct {
 type terms struct {
 	rounds int
 	dir    string // for its files
+	opa    string // OPA's program
 }
 
 // record takes one round's value of a metric, whose name says the unit: "CPU, µs a review".

@@ -14,7 +14,9 @@ import (
 	"time"
 )
 
-var comparisons = []comparison{}
+var comparisons = []comparison{
+	reviewsComparison,
+}
 
 func main() {
 	if err := run(); err != nil {
@@ -27,6 +29,7 @@ func run() error {
 	rounds := flag.Int("rounds", 5, "how often each side has its turn")
 	only := flag.String("only", "", "NAME,…: these comparisons alone")
 	out := flag.String("out", "", "folder for results.json and chart.svg")
+	opa := flag.String("opa", ".cache/bin/current/opa", "what Signet's reviews are measured against")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -51,7 +54,7 @@ func run() error {
 			return err
 		}
 		result := report.begin(c)
-		if err := c.run(ctx, terms{rounds: *rounds, dir: scratch}, result.record); err != nil {
+		if err := c.run(ctx, terms{rounds: *rounds, dir: scratch, opa: *opa}, result.record); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		result.Seconds = time.Since(began).Seconds()
