@@ -16,6 +16,9 @@ import (
 
 var comparisons = []comparison{
 	reviewsComparison,
+	admissionComparison,
+	tenantsComparison,
+	startComparison,
 }
 
 func main() {
