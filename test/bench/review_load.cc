@@ -39,6 +39,11 @@ using SslPtr = std::unique_ptr<SSL, decltype(&SSL_free)>;
 
 constexpr const char* kAddress = "127.0.0.1";
 
+// What else the API server tells a webhook.
+constexpr const char* kHeaders =
+    "\r\nUser-Agent: kube-apiserver-admission\r\nAccept: application/json, */*\r\nAccept-Encoding: gzip\r\n"
+    "Content-Type: application/json\r\n";
+
 [[noreturn]] void fail(const std::string& problem) {
   std::cerr << "review_load: " << problem << "\n";
   ERR_print_errors_fp(stderr);
@@ -61,9 +66,8 @@ std::vector<Request> read_requests(const std::string& path, const std::string& t
     if (uid_end == std::string::npos) {
       fail(path + ": a line without a uid");
     }
-    requests.push_back({.bytes = "POST " + target + " HTTP/1.1\r\nHost: " + kAddress +
-                                 "\r\nContent-Type: application/json\r\nContent-Length: " +
-                                 std::to_string(body.size()) + "\r\n\r\n" + body,
+    requests.push_back({.bytes = "POST " + target + " HTTP/1.1\r\nHost: " + kAddress + kHeaders +
+                                 "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body,
                         .uid = body.substr(uid, uid_end + 1 - uid)});
   }
   if (requests.empty()) {

@@ -35,8 +35,8 @@ func istiodUser() authenticationv1.UserInfo {
 	}
 }
 
-// The managedFields of a CertificateSigningRequest that istiod created.
-const managedBySpec = `{"f:metadata":{"f:generateName":{}},"f:spec":{"f:expirationSeconds":{},"f:request":{},"f:signerName":{},"f:usages":{}}}`
+// What the API server says of the fields of a CertificateSigningRequest that was just created: its spec is nobody's.
+const managedFields = `{"f:metadata":{"f:generateName":{}}}`
 
 // review is what the API server (1.36) sends to /validate when user creates that request; number tells it from others.
 func review(number int, request lab.Request, pkcs10 []byte, user authenticationv1.UserInfo) ([]byte, error) {
@@ -53,7 +53,7 @@ func review(number int, request lab.Request, pkcs10 []byte, user authenticationv
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, GenerateName: "csr-workload-", UID: uid(1), CreationTimestamp: created,
 			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "pilot-discovery", Operation: metav1.ManagedFieldsOperationUpdate,
-				APIVersion: "certificates.k8s.io/v1", Time: &created, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(managedBySpec)}}},
+				APIVersion: "certificates.k8s.io/v1", Time: &created, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(managedFields)}}},
 		},
 		Spec: certificatesv1.CertificateSigningRequestSpec{Request: pkcs10, SignerName: request.Signer, ExpirationSeconds: &seconds,
 			Usages: request.Usages, Username: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -79,7 +80,7 @@ func compareReviews(ctx context.Context, t terms, record record) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		defer s.stop()
-		if err := decidesAsItMust(ctx, s.webhook, p); err != nil {
+		if err := decidesAsItMust(ctx, s.webhook, p, s.name == signetSide); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
@@ -111,8 +112,9 @@ func (l loaded) record(record record, what, side string) {
 	record(what+": CPU of who asks, µs a review", side, l.CPUSeconds*1e6/float64(l.Requests))
 }
 
-// decidesAsItMust asks for what any side grants, and for what it denies: nothing is won by being quick about less.
-func decidesAsItMust(ctx context.Context, w *webhook, p *policy) error {
+// decidesAsItMust asks for what any side grants, and for what it denies: nothing is won by being quick about less. One that
+// verifies signatures denies a spoiled one; the other cannot know.
+func decidesAsItMust(ctx context.Context, w *webhook, p *policy, verifies bool) error {
 	victim, thief := p.Spec.Tenants[0], p.Spec.Tenants[1]
 	of := func(change func(*lab.Request)) lab.Request {
 		request := lab.Workload(p.signerName(victim.Signers[0]), victim.Namespaces[0], "app")
@@ -123,25 +125,34 @@ func decidesAsItMust(ctx context.Context, w *webhook, p *policy) error {
 		name    string
 		request lab.Request
 		user    string // istiod where it is empty
-		reason  string // none: it is granted
+		spoiled bool   // its signature
+		granted bool
+		reason  string // told where it is denied; empty: whatever it is
 	}{
-		{"a workload's request", of(func(*lab.Request) {}), "", ""},
-		{"another tenant's signer", of(func(r *lab.Request) {
-			r.URIs = []string{"spiffe://cluster.local/ns/" + thief.Namespaces[0] + "/sa/app"}
-		}),
-			"", "SignerNotAllowed"},
-		{"a requester who is not listed", of(func(*lab.Request) {}), "system:serviceaccount:" + thief.Namespaces[0] + ":app", "RequesterNotAllowed"},
-		{"two identities", of(func(r *lab.Request) { r.URIs = append(r.URIs, r.URIs[0]) }), "", ""},
-		{"a DNS name", of(func(r *lab.Request) { r.DNS = []string{"example.com"} }), "", ""},
-		{"another trust domain", of(func(r *lab.Request) { r.URIs = []string{strings.Replace(r.URIs[0], "cluster.local", "evil", 1)} }), "", ""},
-		{"another kind of key", of(func(r *lab.Request) { r.Key = lab.P384 }), "", "KeyNotAllowed"},
-		{"a usage of code signers", of(func(r *lab.Request) { r.Usages = []certificatesv1.KeyUsage{certificatesv1.UsageCodeSigning} }), "", "UsageNotAllowed"},
-		{"a week", of(func(r *lab.Request) { r.Lifetime = 7 * 24 * time.Hour }), "", "Duration"},
+		{name: "a workload's request", request: of(func(*lab.Request) {}), granted: true},
+		{name: "a spoiled signature", request: of(func(*lab.Request) {}), spoiled: true, granted: !verifies},
+		{name: "another tenant's signer", reason: "SignerNotAllowed",
+			request: of(func(r *lab.Request) {
+				r.URIs = []string{"spiffe://cluster.local/ns/" + thief.Namespaces[0] + "/sa/app"}
+			})},
+		{name: "a requester who is not listed", reason: "RequesterNotAllowed",
+			request: of(func(*lab.Request) {}), user: "system:serviceaccount:" + thief.Namespaces[0] + ":app"},
+		{name: "two identities", request: of(func(r *lab.Request) { r.URIs = append(r.URIs, r.URIs[0]) })},
+		{name: "a DNS name beside", request: of(func(r *lab.Request) { r.DNS = []string{"example.com"} })},
+		{name: "another trust domain",
+			request: of(func(r *lab.Request) { r.URIs = []string{strings.Replace(r.URIs[0], "cluster.local", "evil", 1)} })},
+		{name: "another kind of key", reason: "KeyNotAllowed", request: of(func(r *lab.Request) { r.Key = lab.P384 })},
+		{name: "a usage of code signers", reason: "UsageNotAllowed",
+			request: of(func(r *lab.Request) { r.Usages = []certificatesv1.KeyUsage{certificatesv1.UsageCodeSigning} })},
+		{name: "a week", reason: "Duration", request: of(func(r *lab.Request) { r.Lifetime = 7 * 24 * time.Hour })},
 	}
 	for i, c := range cases {
 		pkcs10, _, err := c.request.PEM()
 		if err != nil {
 			return err
+		}
+		if c.spoiled {
+			pkcs10 = spoil(pkcs10)
 		}
 		user := istiodUser()
 		if c.user != "" {
@@ -155,13 +166,19 @@ func decidesAsItMust(ctx context.Context, w *webhook, p *policy) error {
 		if err != nil {
 			return err
 		}
-		granted := i == 0
-		if answer.Allowed != granted {
+		if answer.Allowed != c.granted {
 			return fmt.Errorf("%s: allowed is %v", c.name, answer.Allowed)
 		}
-		if !granted && (answer.Result == nil || !strings.Contains(answer.Result.Message, c.reason)) {
+		if !c.granted && (answer.Result == nil || !strings.Contains(answer.Result.Message, c.reason)) {
 			return fmt.Errorf("%s: denied, but not for %s: %+v", c.name, c.reason, answer.Result)
 		}
 	}
 	return nil
+}
+
+// spoil changes the last bit of a PKCS#10, which is one of its signature.
+func spoil(text []byte) []byte {
+	block, _ := pem.Decode(text)
+	block.Bytes[len(block.Bytes)-1] ^= 1
+	return pem.EncodeToMemory(block)
 }
