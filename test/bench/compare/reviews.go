@@ -24,8 +24,8 @@ const (
 
 // Of each kind of key. The requests are all different; RSA keys, which take long to make, have several each.
 var reviewedKeys = []struct {
-	kind            string
-	requests, count int
+	kind           string
+	requests, keys int
 }{
 	{lab.P256, 10_000, 10_000},
 	{lab.RSA2048, 2_000, 100},
@@ -41,11 +41,11 @@ var reviewsComparison = comparison{
 
 func reviewGoals() []goal {
 	var goals []goal
-	for _, key := range reviewedKeys {
+	for _, of := range reviewedKeys {
 		goals = append(goals,
-			goal{metric: key.kind + ": reviews a second", side: signetSide, reference: opaSide, atLeast: 2.5},
-			goal{metric: key.kind + ": p99, µs", side: signetSide, reference: opaSide, atMost: 1. / 4},
-			goal{metric: key.kind + ": CPU, µs a review", side: signetSide, reference: opaSide, atMost: 1. / 3})
+			goal{metric: of.kind + ": reviews a second", side: signetSide, reference: opaSide, atLeast: 2.5},
+			goal{metric: of.kind + ": p99, µs", side: signetSide, reference: opaSide, atMost: 1. / 4},
+			goal{metric: of.kind + ": CPU, µs a review", side: signetSide, reference: opaSide, atMost: 1. / 3})
 	}
 	return goals
 }
@@ -84,9 +84,9 @@ func compareReviews(ctx context.Context, t terms, record record) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	for _, key := range reviewedKeys {
-		file := filepath.Join(t.dir, key.kind)
-		if err := p.writeReviews(file, key.kind, key.requests, key.count); err != nil {
+	for _, of := range reviewedKeys {
+		file := filepath.Join(t.dir, of.kind)
+		if err := p.writeReviews(file, of.kind, of.requests, of.keys); err != nil {
 			return err
 		}
 		for round := range t.rounds + 1 {
@@ -96,7 +96,7 @@ func compareReviews(ctx context.Context, t terms, record record) error {
 					return fmt.Errorf("%s: %w", s.name, err)
 				}
 				if round > 0 { // the first warms it up
-					got.record(record, key.kind, s.name)
+					got.record(record, of.kind, s.name)
 				}
 			}
 		}

@@ -179,22 +179,26 @@ func startOPA(ctx context.Context, opa, dir, name string, p *policy, decisionLog
 	if w.process, err = lab.StartProcess(name, dir, opa, args...); err != nil {
 		return nil, err
 	}
+	if err := w.awaitHealth(ctx); err != nil {
+		w.stop()
+		return nil, fmt.Errorf("%w: %s", err, w.process.Output())
+	}
+	return w, nil
+}
+
+func (w *webhook) awaitHealth(ctx context.Context) error {
 	client, err := w.client()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer client.CloseIdleConnections()
-	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err = lab.Until(waiting, func() error {
+	return lab.Until(ctx, func() error {
 		got, err := client.Get(w.url("/health"))
 		if err == nil {
 			got.Body.Close()
 		}
 		return err
 	})
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, w.process.Output())
-	}
-	return w, err
 }

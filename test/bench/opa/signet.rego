@@ -59,10 +59,10 @@ extension_allowed([2, 5, 29, 15], value) if value in {"AwIFoA==", "AwIHgA==", "A
 
 extension_allowed([2, 5, 29, 19], "MAA=")
 
-signer_allowed if data.signet.namespaces[identity.namespace].signers[spec.signerName]
+signer_allowed if data.signet.namespaces[namespace].signers[spec.signerName]
 
-# The one name that is asked for: spiffe://<trust domain>/ns/<namespace>/sa/<service account>.
-identity := {"namespace": segments[2], "serviceAccount": segments[4]} if {
+# Of the one name that is asked for: spiffe://<trust domain>/ns/<namespace>/sa/<service account>.
+namespace := segments[2] if {
 	count(csr.URIs) == 1
 	csr.DNSNames == null
 	csr.EmailAddresses == null
@@ -95,6 +95,6 @@ reasons contains "KeyNotAllowed" if not key_allowed
 
 reasons contains "ExtensionNotAllowed" if not extensions_allowed
 
-reasons contains "IdentityInvalid: not exactly one SPIFFE ID of the mesh" if not identity
+reasons contains "IdentityInvalid: not exactly one SPIFFE ID of the mesh" if not namespace
 
 reasons contains sprintf("SignerNotAllowed: asked for signer %q", [spec.signerName]) if not signer_allowed
