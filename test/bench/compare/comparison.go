@@ -12,10 +12,10 @@ type comparison struct {
 
 // terms are what every comparison is run under.
 type terms struct {
-	rounds int
-	dir    string // for its files
-
-	controllerManager string // the program
+	rounds            int
+	dir               string // for its files
+	opa               string // programs
+	controllerManager string
 }
 
 // record takes one round's value of a metric, whose name says the unit: "CPU, µs a review".

@@ -43,9 +43,9 @@ func issuance(keys string) comparison {
 	}
 }
 
-// guarded is issuance with webhooks before it: Signet's own, and on the other sides one that allows everything.
-var guarded = comparison{
-	name: "issue-guarded",
+// issuanceGuarded is issuance with webhooks before it: Signet's own, and on the other sides one that allows everything.
+var issuanceGuarded = comparison{
+	name: "issue-issuanceGuarded",
 	title: "the same, CAs of P-256, with Signet's webhooks registered; where it is not Signet (--role all, both logs on), a webhook that allows " +
 		"everything answers in its place",
 	goals: []goal{

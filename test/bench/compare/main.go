@@ -17,7 +17,16 @@ import (
 )
 
 var comparisons = []comparison{
-	issuance(lab.P256), issuance(lab.RSA2048), guarded, backlog, crowd, writing,
+	reviewsComparison,
+	admissionComparison,
+	tenantsComparison,
+	startComparison,
+	issuance(lab.P256),
+	issuance(lab.RSA2048),
+	issuanceGuarded,
+	backlog,
+	crowd,
+	writing,
 }
 
 func main() {
@@ -35,6 +44,7 @@ func run() error {
 	rounds := flag.Int("rounds", 5, "how often each side has its turn")
 	only := flag.String("only", "", "NAME,…: these comparisons alone")
 	out := flag.String("out", "", "folder for results.json and chart.svg")
+	opa := flag.String("opa", ".cache/bin/current/opa", "what Signet's reviews are measured against")
 	controllerManager := flag.String("kube-controller-manager", ".cache/bin/current/kube-controller-manager", "Kubernetes' own signer")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -60,7 +70,7 @@ func run() error {
 			return err
 		}
 		result := report.begin(c)
-		if err := c.run(ctx, terms{rounds: *rounds, dir: scratch, controllerManager: *controllerManager}, result.record); err != nil {
+		if err := c.run(ctx, terms{rounds: *rounds, dir: scratch, opa: *opa, controllerManager: *controllerManager}, result.record); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		result.Seconds = time.Since(began).Seconds()

@@ -38,7 +38,7 @@ func (a *Authority) NewIntermediate(commonName string) (*Authority, error) {
 }
 
 func newAuthority(commonName, kind string, parent *Authority) (*Authority, error) {
-	key, err := newKey(kind)
+	key, err := NewKey(kind)
 	if err != nil {
 		return nil, err
 	}

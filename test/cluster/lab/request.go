@@ -66,10 +66,16 @@ func Serving(signer string) Request {
 
 // PEM makes a key and the PKCS#10 that proves its possession.
 func (r Request) PEM() ([]byte, crypto.Signer, error) {
-	key, err := newKey(r.Key)
+	key, err := NewKey(r.Key)
 	if err != nil {
 		return nil, nil, err
 	}
+	request, err := r.PEMWith(key)
+	return request, key, err
+}
+
+// PEMWith is the PKCS#10 that proves the possession of this key, whatever r.Key says.
+func (r Request) PEMWith(key crypto.Signer) ([]byte, error) {
 	template := &x509.CertificateRequest{}
 	if !r.NoSubject {
 		template.Subject = pkix.Name{Organization: []string{""}}
@@ -77,12 +83,12 @@ func (r Request) PEM() ([]byte, crypto.Signer, error) {
 	if r.URIs != nil || r.DNS != nil || r.IPs != nil {
 		names, err := r.subjectAltName()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		template.ExtraExtensions = []pkix.Extension{names}
 	}
 	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), key, err
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), err
 }
 
 // Object makes a key and the CertificateSigningRequest that proves its possession.
@@ -106,7 +112,8 @@ func (r Request) Object() (*certificatesv1.CertificateSigningRequest, crypto.Sig
 	return object, key, nil
 }
 
-func newKey(kind string) (crypto.Signer, error) {
+// NewKey makes a key of that kind, P256 when empty.
+func NewKey(kind string) (crypto.Signer, error) {
 	switch kind {
 	case P256, "":
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

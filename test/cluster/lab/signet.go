@@ -115,6 +115,12 @@ func (s *Signet) AuditLog() string { return filepath.Join(s.Records, "audit.json
 // ReviewLog is the file of the records of reviews.
 func (s *Signet) ReviewLog() string { return filepath.Join(s.Records, "reviews.jsonl") }
 
+// Port of 127.0.0.1 is where it listens.
+func (s *Signet) Port() int { return s.port }
+
+// ServingCA is the file of the certificate that its serving certificate is verified with.
+func (s *Signet) ServingCA() string { return s.in("serving-ca.crt") }
+
 // Launch starts the role and returns at once; its log is Records/signet-ROLE.log.
 func (s *Signet) Launch(role string) (*Process, error) {
 	authorities := s.in("ca")
