@@ -43,6 +43,15 @@ void SigningQueue::remove(const CertificateSigningRequest& last) {
   if (!state.working) make_ready(item);
 }
 
+void SigningQueue::clear() {
+  const std::lock_guard lock(mutex_);
+  for (auto next = items_.begin(); next != items_.end();) {
+    const auto item = next++;
+    item->second.gone = true;
+    if (!item->second.working && !item->second.unsettled) forget(item);
+  }
+}
+
 void SigningQueue::set_next(Item& item, CertificateSigningRequest csr) {
   if (!item.next) ++waiting_;
   item.next = std::move(csr);
