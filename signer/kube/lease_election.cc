@@ -60,7 +60,6 @@ void LeaseElection::seen(std::optional<Lease> lease, Clock::time_point now) {
 void LeaseElection::written(Lease lease, Clock::time_point sent) {
   lease_ = std::move(lease);
   is_known_ = true;
-  unchanged_since_ = sent;
   look_at_ = sent + timing_.look_every;
   renew_at_ = sent + timing_.renew_every;
   if (is_ours()) held_until_ = sent + timing_.trusted;

@@ -67,7 +67,7 @@ class LeaseElection {
   const LeaseTiming timing_;
   bool is_known_ = false;                // lease_ is what was read or written last, and nothing has failed since
   std::optional<Lease> lease_;           // absent: there was none
-  Clock::time_point unchanged_since_{};  // lease_ was first seen as it is
+  Clock::time_point unchanged_since_{};  // lease_ was first seen as it is, where it is another's
   Clock::time_point look_at_{};          // the next look
   Clock::time_point renew_at_{};         // the next renewal, where it is ours
   Clock::time_point held_until_{};
