@@ -663,7 +663,7 @@ TEST_CASE("a signer that follows others signs what was approved for them before,
   CHECK(ended.size() == 1);
 }
 
-TEST_CASE("a signer whose turn it is not yet does nothing, and when it is finds what waits; then forgets it again") {
+TEST_CASE("a signer does nothing before its turn, and in each turn finds what waits") {
   FakeKubeApi api;
   const auto first = fixture_request("workload-ecdsa");
   api.put(first);
