@@ -193,7 +193,8 @@ void EventLoop::drive(Id id, TimePoint now) {
   Connection& connection = *entry->second.connection;
   const Phase before = connection.phase();
   const std::size_t buffered_before = connection.buffered_bytes();
-  const Connection::Wants wants = connection.advance(now, draining_, scratch_);
+  const Connection::Wants wants =
+      connection.advance(now, draining_ || retiring_.load(std::memory_order_relaxed), scratch_);
   buffered_bytes_ += connection.buffered_bytes() - buffered_before;
   if (connection.phase() != before) {
     count(before, -1);

@@ -52,6 +52,8 @@ class EventLoop {
   void adopt(UniqueFd fd);
   // Closes the connection least likely to be missed.
   void make_room();
+  // From now on every answer closes its connection.
+  void retire() { retiring_.store(true, std::memory_order_relaxed); }
   // Idle connections are closed, requests that have begun are answered until `deadline`, then run() returns.
   void drain(TimePoint deadline);
   // Connections, those not looked at yet included.
@@ -102,6 +104,7 @@ class EventLoop {
   std::optional<TimePoint> drain_deadline_;
   bool room_wanted_ = false;
 
+  std::atomic<bool> retiring_{false};
   std::atomic<std::size_t> load_{0};
   std::array<std::atomic<std::uint64_t>, Connection::kPhases> by_phase_{};
   std::atomic<std::uint64_t> closed_for_room_{0};

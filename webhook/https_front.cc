@@ -72,6 +72,12 @@ class HttpsFront::Impl {
     return start_threads();
   }
 
+  void retire() {
+    for (const auto& loop : loops_) {
+      loop->retire();
+    }
+  }
+
   void drain(std::chrono::milliseconds patience) {
     const std::lock_guard lock(drain_mutex_);
     if (acceptor_thread_.joinable()) {
@@ -179,6 +185,8 @@ tl::expected<void, std::string> HttpsFront::set_identity(const TlsIdentity& iden
   impl_->set_tls(*std::move(tls));
   return {};
 }
+
+void HttpsFront::retire() { impl_->retire(); }
 
 void HttpsFront::drain(std::chrono::milliseconds patience) { impl_->drain(patience); }
 

@@ -52,6 +52,9 @@ class HttpsFront {
   [[nodiscard]] FrontCounts counts() const;
   // For connections from now on; after an error the identity stays what it was.
   [[nodiscard]] tl::expected<void, std::string> set_identity(const TlsIdentity& identity);
+  // From now on every answer closes its connection: under load its peers move to another server, none of them in the
+  // middle of a request, as could happen to an idle connection that drain() closes.
+  void retire();
   // Stops accepting, closes idle connections, answers the requests that have begun with `Connection: close` and, at the
   // latest after `patience`, closes what is left. Returns when every thread has ended; a second call does nothing.
   void drain(std::chrono::milliseconds patience);

@@ -35,6 +35,9 @@ ReconcileResult throttled(const std::string& tenant, const IssuanceQuota& quota,
   return result;
 }
 
+// Whether to write, now: another may be the signer by now, and have begun.
+bool may_sign(const ReconcileContext& context) { return !context.may_sign || context.may_sign(); }
+
 // What became of a certificate that was sent.
 struct Ending {
   enum class Kind {
@@ -91,7 +94,12 @@ Ending read_back(const Entry& entry, KubeApi& api, const std::string& why) {
 
 // Sends the certificate. Sending it again is harmless: the condition holds for one write at most. `first`: nothing that
 // was sent before can still take effect.
-Ending send(const Entry& entry, KubeApi& api, bool first) {
+Ending send(const Entry& entry, const ReconcileContext& context, bool first) {
+  KubeApi& api = context.api;
+  if (!may_sign(context)) {
+    const std::string why = "status.certificate: not written, for another may be the signer by now";
+    return first ? Ending{Ending::Kind::kRefused, why, {}} : read_back(entry, api, why);
+  }
   const auto sent = api.patch_csr_status(entry.csr.name, certificate_patch(entry.csr, entry.chain_pem));
   if (sent) return {Ending::Kind::kPublished, {}, {}};
   const KubeError& error = sent.error();
@@ -143,6 +151,7 @@ std::optional<ReconcileResult> refuse(const CertificateSigningRequest& csr, cons
   if (decision.undecided) return retry("is not decided: " + to_message(decision.findings));
   const AuditRecord record = audit_record(AuditRecord::Event::kRefused, request, decision, context.policy.digest());
   if (auto told = context.audit.append(record); !told) return retry("audit log: " + told.error());
+  if (!may_sign(context)) return retry({});
   const std::string why = clip_audit_text(record.message);
   const auto written = context.api.patch_csr_status(csr.name, failed_patch(csr, record.reason, why));
   if (written) return ended(Outcome::kFailed, "refused: " + why);
@@ -171,7 +180,7 @@ std::optional<ReconcileResult> sign(const CertificateSigningRequest& csr, const 
       AuditRecord::Certificate{issued->serial, issued->not_before, issued->not_after, issued->sha256};
   // What the log does not have must not leave.
   if (auto told = context.audit.append(entry.record); !told) return retry("audit log: " + told.error());
-  const Ending ending = send(entry, context.api, true);
+  const Ending ending = send(entry, context, true);
   return conclude(std::move(entry), ending, context);
 }
 
@@ -202,6 +211,7 @@ std::optional<ReconcileResult> approve(const CertificateSigningRequest& csr, con
     if (!problem) return retry("looking for its pod: " + problem.error().message, problem.error().retry_after);
     if (!problem->empty()) return ended(Outcome::kWaiting, "is not approved: " + *problem);
   }
+  if (!may_sign(context)) return retry({});
   const auto approved = context.api.approve_csr(
       csr.name, approval_patch(csr, "granted by " + decision.rule + " of policy " + context.policy.digest()));
   if (approved) return ended(Outcome::kWaiting);  // it comes again, approved
@@ -221,6 +231,7 @@ std::optional<ReconcileResult> judge(const CertificateSigningRequest& csr, const
     return ended(Outcome::kNotOurs);
   }
   if (has_ended(csr)) return ended(Outcome::kDone);
+  if (!may_sign(context)) return retry({});
   if (!csr.has_condition("Approved")) return approve(csr, context);
   const SigningRequest request = signing_request_of(csr);
   Decision decision = context.policy.evaluate(request, context.namespaces);
@@ -263,7 +274,7 @@ ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileC
   if (std::optional<Entry> entry = context.unsettled.take(csr.name)) {
     // The watch may have told already; only what it shows to be published is sure, for it may lag behind.
     Ending ending = ending_in(*entry, csr, {});
-    if (ending.kind != Ending::Kind::kPublished) ending = send(*entry, context.api, false);
+    if (ending.kind != Ending::Kind::kPublished) ending = send(*entry, context, false);
     if (auto result = conclude(std::move(*entry), ending, context)) return *result;
     overtaken = true;
   }
@@ -283,7 +294,7 @@ ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileC
 
 void settle(const ReconcileContext& context) {
   while (std::optional<Entry> entry = context.unsettled.take()) {
-    const Ending ending = send(*entry, context.api, false);
+    const Ending ending = send(*entry, context, false);
     static_cast<void>(conclude(std::move(*entry), ending, context));
     if (ending.kind == Ending::Kind::kUnknown) return;
   }

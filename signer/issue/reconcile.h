@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -50,6 +51,7 @@ struct ReconcileContext {
   bool synced = false;                    ///< whether every request there is has been seen once
   std::chrono::sys_seconds now;           ///< the time at which the certificate begins
   IssuanceMeter::Clock::time_point tick;  ///< the same moment, for the meter
+  std::function<bool()> may_sign = {};    ///< whether it is still on us; absent: always
 };
 
 struct ReconcileResult {
@@ -92,6 +94,9 @@ struct ReconcileResult {
 ///
 /// Each signature takes a token of the tenant's quota, also one that is discarded; without a token nothing is signed,
 /// and nothing else happens to the request.
+///
+/// While it is not on us, nothing is signed, approved or given Failed, and of what was sent before only the end is
+/// looked for. That is asked last thing before each write; one that is under way by then conflicts or is the only one.
 ///
 /// `csr` may be out of date: whatever is written then conflicts. For many threads, but one for each name at a time.
 [[nodiscard]] ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileContext& context);

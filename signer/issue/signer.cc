@@ -10,22 +10,50 @@ Signer::Signer(SignerConfig config)
     : config_(std::move(config)),
       queue_(queue_options(),
              [this](const CertificateSigningRequest& csr, auto since) { return reconcile_one(csr, since); }),
-      watcher_(watch(config_.watch.signers)) {}
+      idle_(config_.may_sign != nullptr),
+      signers_(config_.watch.signers),
+      watcher_(watch(idle_ ? SignerNames() : signers_)) {}
 
 std::shared_ptr<CsrWatcher> Signer::watch(SignerNames signers) {
   CsrWatcherOptions options = config_.watch;
   options.signers = std::move(signers);
+  // Who follows nobody has seen everything that is asked of him, but knows nothing.
+  const bool knows = !options.signers.empty();
   return std::make_shared<CsrWatcher>(
       config_.api, std::move(options),
       CsrWatcherCallbacks{
           .on_event = [this](WatchEventType type, const CertificateSigningRequest& csr) { on_event(type, csr); },
-          .on_synced = [this] { was_synced_ = synced_ = true; },
+          .on_synced =
+              [this, knows] {
+                synced_ = knows;
+                was_synced_ = true;
+              },
           .on_problem = config_.on_problem});
 }
 
 void Signer::follow(SignerNames signers) {
   const std::lock_guard changing(changing_watcher_);
   if (stopped_) return;
+  signers_ = std::move(signers);
+  if (!idle_) watch_instead(signers_);
+}
+
+void Signer::take_up() {
+  const std::lock_guard changing(changing_watcher_);
+  if (stopped_ || !idle_) return;
+  idle_ = false;
+  watch_instead(signers_);
+}
+
+void Signer::lay_down() {
+  const std::lock_guard changing(changing_watcher_);
+  if (stopped_ || idle_) return;
+  idle_ = true;
+  watch_instead({});
+  queue_.clear();
+}
+
+void Signer::watch_instead(SignerNames signers) {
   // The old ends before the new begins: what it tells of a request must not come after what the new one told.
   watcher_->stop();
   synced_ = false;
@@ -66,7 +94,8 @@ auto Signer::with_context(const Work& work) {
                                .self = config_.self,
                                .synced = synced_,
                                .now = config_.now(),
-                               .tick = IssuanceMeter::Clock::now()});
+                               .tick = IssuanceMeter::Clock::now(),
+                               .may_sign = config_.may_sign});
 }
 
 void Signer::stop() {

@@ -36,6 +36,9 @@ struct SignerConfig {
   std::string self = {};
   CsrWatcherOptions watch;
   SigningQueue::Options queue;  ///< flow_of and on_throttled are the signer's to set
+  /// Of one of several replicas: whether it is on this one to sign, at the very moment it is asked. Such a signer
+  /// begins with take_up(). Absent: it always is.
+  std::function<bool()> may_sign = {};
   /// For the operator's log: attempts that failed and will be made again, requests that were given Failed, and when a
   /// tenant begins and ceases to be held back by its quota.
   std::function<void(const std::string& message)> on_problem;
@@ -48,7 +51,7 @@ struct SignerConfig {
 /// Watches the requests of our signers and brings each to its end.
 class Signer {
  public:
-  /// Starts at once.
+  /// Starts at once, or, with may_sign, idle.
   explicit Signer(SignerConfig config);
   ~Signer() { stop(); }
   Signer(const Signer&) = delete;
@@ -56,8 +59,14 @@ class Signer {
 
   /// Watches the requests of these signers from now on, in place of those before; for when the policy that `basis`
   /// gives has them already. Every request there is of theirs is looked at again, and nothing is given Failed until
-  /// that is done. Does nothing after stop().
+  /// that is done. Does nothing after stop(), and of an idle signer changes only what it will watch.
   void follow(SignerNames signers);
+
+  /// Where there is may_sign, when it begins to say yes: follows its signers.
+  void take_up();
+  /// When it has ceased to: follows nobody, and forgets every request but those of which a certificate's end is not
+  /// known.
+  void lay_down();
 
   /// Ends the watches, waits for the reconciles under way, and tries once more to learn what became of certificates
   /// whose writing got no answer.
@@ -79,6 +88,7 @@ class Signer {
   void on_event(WatchEventType type, const CertificateSigningRequest& csr);
   [[nodiscard]] SigningQueue::Options queue_options() const;
   [[nodiscard]] std::shared_ptr<CsrWatcher> watch(SignerNames signers);
+  void watch_instead(SignerNames signers);
 
   const SignerConfig config_;
   UnsettledCertificates unsettled_;
@@ -87,7 +97,9 @@ class Signer {
   std::atomic<bool> was_synced_ = false;  ///< one has
   SigningQueue queue_;
   std::mutex changing_watcher_;  ///< held by whoever replaces or ends it
-  bool stopped_ = false;         ///< guarded by changing_watcher_
+  bool stopped_ = false;         ///< guarded by changing_watcher_, as the next two
+  bool idle_;
+  SignerNames signers_;  ///< followed, or to be followed
   mutable std::mutex mutex_;
   std::shared_ptr<CsrWatcher> watcher_;  ///< guarded by mutex_; never null
 };

@@ -33,6 +33,7 @@ void SigningQueue::note(const CertificateSigningRequest& csr) {
   const auto item = items_.find(csr.name);
   if (item == items_.end()) return;
   Item& state = item->second;
+  state.gone = false;
   set_next(state, csr);
   state.next_is_idle = true;
   if (!state.working) make_ready(item);
@@ -50,6 +51,15 @@ void SigningQueue::remove(const CertificateSigningRequest& last) {
   state.gone = true;
   set_next(state, last);
   if (!state.working) make_ready(item);
+}
+
+void SigningQueue::clear() {
+  const std::lock_guard lock(mutex_);
+  for (auto next = items_.begin(); next != items_.end();) {
+    const auto item = next++;
+    item->second.gone = true;
+    if (!item->second.working && !item->second.unsettled) forget(item);
+  }
 }
 
 void SigningQueue::set_next(Item& item, const CertificateSigningRequest& csr) {

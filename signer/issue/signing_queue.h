@@ -63,6 +63,9 @@ class SigningQueue {
   /// The request is gone; `last` is how it was. It is forgotten, unless the end of a certificate for it is not known.
   void remove(const CertificateSigningRequest& last);
 
+  /// As remove() of every request: for when they are somebody else's from now on.
+  void clear();
+
   /// Returns when the reconciles under way have; what waits is dropped.
   void stop();
 

@@ -150,6 +150,13 @@ class KubeApi {
   [[nodiscard]] virtual KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,
                                                            const TlsSecret& secret, DryRun dry_run) = 0;
 
+  // Fails soon when there is no answer, as write_lease does: who waits for long has lost the lease.
+  [[nodiscard]] virtual KubeResult<Lease> get_lease(const std::string& name_space, const std::string& name) = 0;
+
+  // Creates the Lease if it has no resource_version (kConflict: there is one), else writes its spec if it is still of
+  // that version (kConflict: it is not). Returns it as it is afterwards.
+  [[nodiscard]] virtual KubeResult<Lease> write_lease(const std::string& name_space, const Lease& lease) = 0;
+
   // The user name the API server knows us by (SelfSubjectReview).
   [[nodiscard]] virtual KubeResult<std::string> who_am_i() = 0;
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::string_view kCsrPath = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 constexpr std::string_view kNamespacePath = "/api/v1/namespaces";
+constexpr std::string_view kLeaseNamespacePath = "/apis/coordination.k8s.io/v1/namespaces";
 
 // The API server's own default for lists in pages. A page that is larger than kMaxPageBytes is asked for again with
 // fewer objects.
@@ -29,6 +30,9 @@ constexpr JsonLimits kPageLimits{
 constexpr JsonLimits kObjectLimits{.max_bytes = kMaxObjectBytes, .max_depth = kMaxApiServerDepth, .relayed = true};
 // How often a list of requests starts anew because its pages expired before they were read.
 constexpr int kMaxListRestarts = 5;
+
+// A Lease is renewed every second, and one lost connection must not lose it.
+constexpr std::chrono::seconds kLeasePatience(1);
 
 // What a watch may be silent beyond its own timeout.
 constexpr std::chrono::seconds kWatchSlack(10);
@@ -79,14 +83,40 @@ tl::unexpected<KubeError> not_a_name(const std::string& name) {
   return fail(KubeError::Kind::kInvalid, 0, "not a name: \"" + name + '"');
 }
 
-KubeResult<std::string> path_in_namespace(const std::string& name_space, std::string_view resource,
-                                          const std::string& name) {
+KubeResult<std::string> path_in_namespace(std::string_view namespaces, const std::string& name_space,
+                                          std::string_view resource, const std::string& name) {
   const auto space_in_path = segment(name_space);
   const auto name_in_path = segment(name);
   if (!space_in_path || !name_in_path) {
     return fail(KubeError::Kind::kInvalid, 0, "not a namespace and a name: \"" + name_space + "\", \"" + name + '"');
   }
-  return std::string(kNamespacePath) + '/' + *space_in_path + '/' + std::string(resource) + '/' + *name_in_path;
+  return std::string(namespaces) + '/' + *space_in_path + '/' + std::string(resource) + '/' + *name_in_path;
+}
+
+void write_spec(JsonWriter& json, const Lease& lease) {
+  const auto text = [&json](std::string_view key, const std::string& value) {
+    json.key(key);
+    if (value.empty()) {
+      json.null();
+    } else {
+      json.string(value);
+    }
+  };
+  const auto number = [&json](std::string_view key, const std::optional<std::int32_t>& value) {
+    json.key(key);
+    if (value) {
+      json.integer(*value);
+    } else {
+      json.null();
+    }
+  };
+  json.key("spec").begin_object();
+  text("holderIdentity", lease.holder);
+  number("leaseDurationSeconds", lease.duration_seconds);
+  text("acquireTime", lease.acquire_time);
+  text("renewTime", lease.renew_time);
+  number("leaseTransitions", lease.transitions);
+  json.end_object();
 }
 
 template <typename Object>
@@ -299,13 +329,13 @@ KubeResult<void> HttpKubeClient::watch_namespaces(const WatchRequest& request, c
 }
 
 KubeResult<Pod> HttpKubeClient::get_pod(const std::string& name_space, const std::string& name) {
-  const auto path = path_in_namespace(name_space, "pods", name);
+  const auto path = path_in_namespace(kNamespacePath, name_space, "pods", name);
   if (!path) return tl::unexpected(path.error());
   return transport_->get(*path).and_then(decode<Pod>);
 }
 
 KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_space, const std::string& name) {
-  const auto path = path_in_namespace(name_space, "secrets", name);
+  const auto path = path_in_namespace(kNamespacePath, name_space, "secrets", name);
   if (!path) return tl::unexpected(path.error());
   const auto body = transport_->get(*path);
   if (!body) return tl::unexpected(body.error());
@@ -357,6 +387,39 @@ KubeResult<void> HttpKubeClient::create_tls_secret(const std::string& name_space
   wipe_secret(request.body);
   if (!body) return tl::unexpected(body.error());
   return {};
+}
+
+KubeResult<Lease> HttpKubeClient::get_lease(const std::string& name_space, const std::string& name) {
+  const auto path = path_in_namespace(kLeaseNamespacePath, name_space, "leases", name);
+  if (!path) return tl::unexpected(path.error());
+  ApiRequest request;
+  request.path = *path;
+  request.read_timeout = kLeasePatience;
+  return transport_->call(request).and_then(decode<Lease>);
+}
+
+KubeResult<Lease> HttpKubeClient::write_lease(const std::string& name_space, const Lease& lease) {
+  const auto path = path_in_namespace(kLeaseNamespacePath, name_space, "leases", lease.name);
+  if (!path) return tl::unexpected(path.error());
+  const bool is_new = lease.resource_version.empty();
+  JsonWriter json;
+  json.begin_object();
+  if (is_new) {
+    json.key("apiVersion").string("coordination.k8s.io/v1").key("kind").string("Lease");
+    json.key("metadata").begin_object().key("name").string(lease.name).end_object();
+  } else {
+    json.key("metadata").begin_object().key("resourceVersion").string(lease.resource_version).end_object();
+  }
+  write_spec(json, lease);
+  json.end_object();
+
+  ApiRequest request;
+  request.method = is_new ? "POST" : "PATCH";
+  request.path = (is_new ? path->substr(0, path->rfind('/')) : *path) + "?fieldManager=signet";
+  request.content_type = is_new ? "application/json" : "application/merge-patch+json";
+  request.body = json.take();
+  request.read_timeout = kLeasePatience;
+  return transport_->call(request).and_then(decode<Lease>);
 }
 
 KubeResult<std::string> HttpKubeClient::who_am_i() {

@@ -37,6 +37,8 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
   [[nodiscard]] KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,
                                                    const TlsSecret& secret, DryRun dry_run) override;
+  [[nodiscard]] KubeResult<Lease> get_lease(const std::string& name_space, const std::string& name) override;
+  [[nodiscard]] KubeResult<Lease> write_lease(const std::string& name_space, const Lease& lease) override;
   [[nodiscard]] KubeResult<std::string> who_am_i() override;
   [[nodiscard]] KubeResult<bool> may_i(const AccessQuestion& question) override;
   [[nodiscard]] KubeResult<std::vector<AccessRule>> what_may_i() override;

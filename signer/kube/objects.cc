@@ -237,6 +237,23 @@ tl::expected<Pod, std::string> Pod::decode(JsonView object) {
   return pod;
 }
 
+tl::expected<Lease, std::string> Lease::decode(JsonView object) {
+  Lease lease;
+  std::string error;
+  const FieldReader root(object, "", error);
+  const FieldReader metadata = root.object("metadata");
+  metadata.needed_string("name", lease.name);
+  metadata.needed_string("resourceVersion", lease.resource_version);
+  const FieldReader spec = root.object("spec");
+  spec.string("holderIdentity", lease.holder);
+  spec.int32("leaseDurationSeconds", lease.duration_seconds);
+  spec.string("acquireTime", lease.acquire_time);
+  spec.string("renewTime", lease.renew_time);
+  spec.int32("leaseTransitions", lease.transitions);
+  if (!error.empty()) return tl::unexpected(std::move(error));
+  return lease;
+}
+
 bool CertificateSigningRequest::has_condition(std::string_view type) const {
   return std::any_of(status.conditions.begin(), status.conditions.end(), [type](const CsrCondition& condition) {
     return condition.type == type && (condition.status == "True" || condition.status.empty());

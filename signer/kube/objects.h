@@ -131,4 +131,24 @@ struct Pod {
   bool operator==(const Pod&) const = default;
 };
 
+// coordination.k8s.io/v1 Lease, as far as we read and write it
+// (https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/lease-v1/). Times are the API's text (RFC 3339
+// with microseconds), and nobody's to compare: they are of another machine's clock.
+struct Lease {
+  std::string name = {};
+  // Of the object that was read; empty: there is none yet.
+  std::string resource_version = {};
+  // spec.holderIdentity; empty: nobody's.
+  std::string holder = {};
+  std::optional<std::int32_t> duration_seconds = {};
+  std::string acquire_time = {};
+  std::string renew_time = {};
+  std::optional<std::int32_t> transitions = {};
+
+  // As of a CertificateSigningRequest, and name and resourceVersion must be there.
+  [[nodiscard]] static tl::expected<Lease, std::string> decode(JsonView object);
+
+  bool operator==(const Lease&) const = default;
+};
+
 }  // namespace signet

@@ -230,9 +230,9 @@ func (p permission) takenFrom(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	var left []rbacv1.PolicyRule
 	for i, rule := range rules {
 		rule = *rule.DeepCopy()
-		if i == p.rule && p.name != "" {
+		if i == p.rule && len(rule.ResourceNames) > 1 {
 			rule.ResourceNames = lab.Lacking(rule.ResourceNames, []string{p.name})
-		} else if i == p.rule {
+		} else if i == p.rule { // without its only name it would be for all
 			rule.Verbs = lab.Lacking(rule.Verbs, []string{p.verb})
 		}
 		if len(rule.Verbs) > 0 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func setStage(dir string) (err error) {
 		return err
 	}
 	if stage.signetUser, err = stage.plane.CreateAccount(ctx, "signet", "signet",
-		append(lab.SignetRules(allSigners...), lab.LabelRules()...)); err != nil {
+		slices.Concat(lab.SignetRules(allSigners...), lab.LabelRules(), lab.LeaseRules())); err != nil {
 		return err
 	}
 	if stage.istiodUser, err = stage.plane.CreateAccount(ctx, "istio-system", "istiod", lab.IstiodRules(domain)); err != nil {

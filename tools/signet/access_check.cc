@@ -15,6 +15,9 @@ std::string sentence(const AccessQuestion& question) {
   if (!question.name.empty()) {
     text += " named " + question.name;
   }
+  if (!question.name_space.empty()) {
+    text += " in namespace " + question.name_space;
+  }
   return text;
 }
 
@@ -79,6 +82,21 @@ std::vector<AccessQuestion> needed_permissions(const Policy& policy, bool signs)
   return questions;
 }
 
+std::vector<AccessQuestion> lease_permissions(const std::string& name_space, const std::string& name) {
+  std::vector<AccessQuestion> questions;
+  // Who creates names no object before it is there: RBAC grants it for all of the namespace.
+  for (const auto& [verb, object] :
+       {std::pair("get", name), std::pair("patch", name), std::pair("create", std::string())}) {
+    questions.push_back({.verb = verb,
+                         .group = "coordination.k8s.io",
+                         .resource = "leases",
+                         .subresource = {},
+                         .name = object,
+                         .name_space = name_space});
+  }
+  return questions;
+}
+
 KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std::string& self,
                                                          const std::vector<AccessQuestion>& questions) {
   // What they do not grant is asked for by itself: an API server need not enumerate, nor let us ask it to.
@@ -93,7 +111,8 @@ KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std
       return tl::unexpected(allowed.error());
     }
     if (!*allowed) {
-      missing.push_back(self + " " + sentence(question) + "; a ClusterRole must grant it");
+      missing.push_back(self + " " + sentence(question) + "; a " +
+                        (question.name_space.empty() ? "ClusterRole" : "Role") + " must grant it");
     }
   }
   return missing;

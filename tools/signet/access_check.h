@@ -12,6 +12,9 @@ namespace signet {
 /// for their labels, which is all that who only guards needs.
 [[nodiscard]] std::vector<AccessQuestion> needed_permissions(const Policy& policy, bool signs);
 
+/// What must be allowed to whoever takes part in the election for a Lease.
+[[nodiscard]] std::vector<AccessQuestion> lease_permissions(const std::string& name_space, const std::string& name);
+
 /// Which of these the API server's RBAC refuses us, whom it calls `self`: one sentence each with the rule that is
 /// missing; empty if nothing. An error: it could not be asked.
 [[nodiscard]] KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std::string& self,

@@ -45,6 +45,11 @@ void add_policy(std::vector<MetricFamily>& families, const MetricReadings::Polic
 }
 
 void add_signing(std::vector<MetricFamily>& families, const MetricReadings::Signing& signing) {
+  MetricFamily leader =
+      family(MetricType::Gauge, "signet_leader", "1 while this replica signs: it holds the Lease, or there is none.");
+  add(leader, {}, signing.leader ? 1 : 0);
+  families.push_back(std::move(leader));
+
   MetricFamily queue =
       family(MetricType::Gauge, "signet_queue_depth", "Requests that wait for the signer or are in work.");
   add(queue, {{"state", "waiting"}}, static_cast<double>(signing.queue.waiting));

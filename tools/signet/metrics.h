@@ -28,6 +28,7 @@ struct MetricReadings {
     SigningQueue::Depth queue;
     std::chrono::duration<double> watch_age;
     std::size_t unsettled = 0;
+    bool leader = true;  ///< it is on us to sign
   };
   struct PolicyState {
     std::string digest;                            ///< of the policy in force

@@ -1,5 +1,8 @@
 #include <iostream>
+#include <optional>
 
+#include "policy/duration.h"
+#include "policy/kubernetes_names.h"
 #include "signer/kube/bounded_file.h"
 #include "tools/signet/cluster_access.h"
 #include "tools/signet/command.h"
@@ -39,6 +42,10 @@ po::options_description options_of_serve() {
                         "the issuance log, durable before a certificate leaves; - for standard output");
   options.add_options()("review-log", po::value<std::string>()->default_value("-")->value_name("FILE"),
                         "what was asked and answered; - for standard output");
+  text("lease", "NAMESPACE/NAME",
+       "of several replicas, the one that holds this Lease signs; absent: this is the only one");
+  options.add_options()("shutdown-delay", po::value<std::string>()->default_value("0s")->value_name("DURATION"),
+                        "at SIGTERM, how long reviews are answered on while /readyz says no");
   options.add_options()("log-level", po::value<std::string>()->default_value("info")->value_name("LEVEL"),
                         "the least that is logged on standard error: debug, info, warning or error");
   return options;
@@ -55,6 +62,18 @@ tl::expected<ServerRole, std::string> role_named(const std::string& name) {
     return ServerRole{.webhook = false, .signer = true};
   }
   return tl::unexpected("--role must be all, webhook or signer, not \"" + name + "\"");
+}
+
+std::optional<LeaseName> lease_named(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) {
+    return std::nullopt;
+  }
+  LeaseName lease{.name_space = text.substr(0, slash), .name = text.substr(slash + 1)};
+  if (!is_dns_label(lease.name_space) || !is_dns_subdomain(lease.name)) {
+    return std::nullopt;
+  }
+  return lease;
 }
 
 }  // namespace
@@ -104,6 +123,19 @@ int serve_command(const Arguments& arguments) {
         complain(text.error());
       }
     }
+  }
+  if (line->has("lease")) {
+    config.lease = lease_named(line->text("lease"));
+    if (!config.lease) {
+      complain("--lease must be the NAMESPACE/NAME of a Lease, not \"" + line->text("lease") + "\"");
+    } else if (!config.role.signer) {
+      complain("--lease is for those that sign: reviews are answered by every replica");
+    }
+  }
+  if (const auto delay = parse_duration(line->text("shutdown-delay"))) {
+    config.shutdown_delay = *delay;
+  } else {
+    complain("--shutdown-delay must be a duration such as 5s, not \"" + line->text("shutdown-delay") + "\"");
   }
   config.listen = line->text("listen");
   config.metrics_listen = line->text("metrics-listen");

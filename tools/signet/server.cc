@@ -6,6 +6,7 @@
 #include <iterator>
 #include <optional>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "signer/audit/issuance_log.h"
@@ -13,6 +14,7 @@
 #include "signer/issue/signer.h"
 #include "signer/kube/backoff.h"
 #include "signer/kube/kube_client.h"
+#include "signer/kube/lease_keeper.h"
 #include "tools/signet/access_check.h"
 #include "tools/signet/command.h"
 #include "tools/signet/counted_audit_log.h"
@@ -24,6 +26,7 @@
 #include "tools/signet/policy_reload.h"
 #include "tools/signet/process_signals.h"
 #include "tools/signet/readiness.h"
+#include "tools/signet/replica_identity.h"
 #include "webhook/webhook_endpoints.h"
 
 namespace signet {
@@ -79,6 +82,8 @@ class Server {
   Attempt know_namespaces();
   Attempt failed(const std::string& doing, const KubeError& error);
   void start_signer();
+  void take_part(const LeaseName& lease);
+  void answer_for_a_while();
   void stop();
 
   // Of another policy, while everything runs.
@@ -96,6 +101,7 @@ class Server {
   const CaSource source_;
   const ProcessSignals signals_;
   Readiness readiness_;
+  std::atomic<bool> is_ending_ = false;
   Metrics metrics_;
   std::atomic<std::shared_ptr<const std::string>> self_{std::make_shared<const std::string>()};
   std::unique_ptr<KubeApi> api_;
@@ -104,8 +110,10 @@ class Server {
   std::optional<CountedAuditLog> counted_issuance_log_;
   std::unique_ptr<ReviewLog> review_log_;
   CurrentPolicy current_;
+  LeaseTerm term_;
   std::unique_ptr<Signer> signer_;
   std::atomic<bool> is_signing_ = false;  ///< signer_ is there to stay
+  std::unique_ptr<LeaseKeeper> keeper_;
   PolicyReload reload_;
   std::unique_ptr<HttpsFront> front_;
   std::unique_ptr<MetricsServer> metrics_server_;
@@ -189,8 +197,11 @@ Attempt Server::introduce() {
 }
 
 Attempt Server::check_access() {
-  const KubeResult<std::vector<std::string>> missing =
-      missing_permissions(*api_, *self_.load(), needed_permissions(*config_.policy, config_.role.signer));
+  std::vector<AccessQuestion> questions = needed_permissions(*config_.policy, config_.role.signer);
+  if (config_.lease) {
+    std::ranges::move(lease_permissions(config_.lease->name_space, config_.lease->name), std::back_inserter(questions));
+  }
+  const KubeResult<std::vector<std::string>> missing = missing_permissions(*api_, *self_.load(), questions);
   if (!missing) {
     return failed("asking the API server what we may do", missing.error());
   }
@@ -234,6 +245,7 @@ void Server::start_signer() {
       .self = *self_.load(),
       .watch = std::move(watch),
       .queue = {.random = random_fraction},
+      .may_sign = config_.lease ? [this] { return term_.is_running(); } : std::function<bool()>(),
       .on_problem = [](const std::string& message) { log(LogLevel::kWarning, message); },
       .on_result =
           [this](const CertificateSigningRequest& csr, const ReconcileResult& result, auto pending) {
@@ -244,7 +256,36 @@ void Server::start_signer() {
           },
   });
   is_signing_ = true;
-  log(LogLevel::kInfo, "signing", {{"policy", config_.policy->digest()}});
+  if (config_.lease) {
+    take_part(*config_.lease);
+  } else {
+    log(LogLevel::kInfo, "signing", {{"policy", config_.policy->digest()}});
+  }
+}
+
+void Server::take_part(const LeaseName& lease) {
+  const std::string identity = replica_identity();
+  log(LogLevel::kInfo, "waiting for the Lease to sign",
+      {{"lease", lease.name_space + "/" + lease.name}, {"identity", identity}});
+  keeper_ = std::make_unique<LeaseKeeper>(LeaseKeeperConfig{
+      .api = *api_,
+      .term = term_,
+      .name_space = lease.name_space,
+      .name = lease.name,
+      .identity = identity,
+      .timing = {},
+      .on_change =
+          [this](bool held) {
+            if (held) {
+              signer_->take_up();
+              log(LogLevel::kInfo, "signing", {{"policy", current_.load()->policy->digest()}});
+            } else {
+              signer_->lay_down();
+              log(LogLevel::kWarning, "not signing any more: the Lease was not renewed in time");
+            }
+          },
+      .on_problem = [](const std::string& message) { log(LogLevel::kWarning, message); },
+  });
 }
 
 tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr<const Policy>& policy,
@@ -272,16 +313,32 @@ tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr
 
 void Server::stop() {
   log(LogLevel::kInfo, "stopping");
+  is_ending_ = true;
   reload_.request_stop();
-  if (front_ != nullptr) {
-    front_->drain(kDrainPatience);
-  }
-  if (signer_ != nullptr) {
-    signer_->stop();
+  {
+    // Another replica may sign as soon as this one does not: that waits for no reviews, nor they for it.
+    const std::jthread handing_over([this] {
+      if (signer_ != nullptr) {
+        signer_->stop();
+      }
+      keeper_.reset();
+    });
+    if (front_ != nullptr) {
+      answer_for_a_while();
+      front_->drain(kDrainPatience);
+    }
   }
   namespaces_.stop();
   if (review_log_ != nullptr) {
     review_log_->stop();
+  }
+}
+
+// Who is told of another server by /readyz may still come here until he has heard of it.
+void Server::answer_for_a_while() {
+  if (config_.shutdown_delay.count() > 0) {
+    front_->retire();
+    static_cast<void>(signals_.is_ended_within(config_.shutdown_delay));
   }
 }
 
@@ -295,6 +352,9 @@ std::vector<ReadinessCheck> Server::readiness() const {
     const bool synced = is_signing_ && signer_->synced();
     checks.push_back({"requests", synced ? "" : "the list of CertificateSigningRequests is not complete yet"});
   }
+  if (is_ending_) {
+    checks.push_back({"shutdown", "the process is about to end"});
+  }
   return checks;
 }
 
@@ -304,7 +364,8 @@ MetricReadings Server::readings() const {
   if (is_signing_) {
     readings.signing = MetricReadings::Signing{.queue = signer_->depth(),
                                                .watch_age = CsrWatcher::Clock::now() - signer_->last_activity(),
-                                               .unsettled = signer_->unsettled()};
+                                               .unsettled = signer_->unsettled(),
+                                               .leader = !config_.lease || term_.is_running()};
   }
   if (front_ != nullptr) {
     readings.connections = front_->counts();

@@ -45,7 +45,7 @@ func issuance(keys string) comparison {
 
 // issuanceGuarded is issuance with webhooks before it: Signet's own, and on the other sides one that allows everything.
 var issuanceGuarded = comparison{
-	name: "issue-issuanceGuarded",
+	name: "issue-guarded",
 	title: "the same, CAs of P-256, with Signet's webhooks registered; where it is not Signet (--role all, both logs on), a webhook that allows " +
 		"everything answers in its place",
 	goals: []goal{

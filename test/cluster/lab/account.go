@@ -87,6 +87,15 @@ func (a *Account) Client() *kubernetes.Clientset {
 // Config is for clients of other kinds that act as this account.
 func (a *Account) Config() *rest.Config { return a.cluster.clientConfig(a.token) }
 
+// Through is the same account, which reaches the API server by that link.
+func (a *Account) Through(link *Link) *Account {
+	linked := *a
+	admin := a.cluster.AdminConfig()
+	admin.Host = fmt.Sprintf("https://127.0.0.1:%d", link.Port())
+	linked.cluster = &Cluster{admin: admin}
+	return &linked
+}
+
 // WriteKubeconfig writes dir/kubeconfig and the token file that it names.
 func (a *Account) WriteKubeconfig(dir string) (string, error) {
 	tokenFile := filepath.Join(dir, "token")
@@ -110,6 +119,11 @@ func SignetRules(signers ...string) Rules {
 // LabelRules is what Signet's account needs beside them under a policy that asks namespaces' labels.
 func LabelRules() Rules {
 	return Rules{{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"list", "watch"}}}
+}
+
+// LeaseRules is what Signet's account needs beside them as one of several replicas.
+func LeaseRules() Rules {
+	return Rules{{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "patch"}}}
 }
 
 // ApprovalRules is what Signet's account needs beside them to approve requests for these signers itself.

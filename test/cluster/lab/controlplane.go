@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -145,6 +146,14 @@ func (c *ControlPlane) StartAPIServer() (err error) {
 	return c.apiserver.waitUntil(time.Minute, func() error {
 		return admin.Discovery().RESTClient().Get().AbsPath("/readyz").Do(context.Background()).Error()
 	})
+}
+
+// APIServerLog is what the API server that runs has written so far.
+func (c *ControlPlane) APIServerLog() string { return c.apiserver.Output() }
+
+// LinkToAPIServer is a way to it beside the straight one.
+func (c *ControlPlane) LinkToAPIServer() (*Link, error) {
+	return NewLink(strings.TrimPrefix(c.Server(), "https://"))
 }
 
 // KillAPIServer ends it at once: SIGTERM would wait for its watchers.

@@ -35,7 +35,7 @@ func (c *Cluster) HasControllers(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// DeleteNamespace returns when the namespace is gone, and its accounts, Secrets, ConfigMaps and Pods with it. Where no
+// DeleteNamespace returns when the namespace is gone, and its accounts, Secrets, ConfigMaps, Pods and Leases with it. Where no
 // controller manager runs it does what the namespace controller would.
 func (c *Cluster) DeleteNamespace(ctx context.Context, dir, name string) error {
 	controlled, err := c.HasControllers(ctx)
@@ -49,7 +49,7 @@ func (c *Cluster) DeleteNamespace(ctx context.Context, dir, name string) error {
 		return err
 	}
 	if !controlled {
-		if _, err := c.Kubectl(ctx, dir, "delete", "serviceaccounts,secrets,configmaps,pods", "--all", "--namespace", name); err != nil {
+		if _, err := c.Kubectl(ctx, dir, "delete", "serviceaccounts,secrets,configmaps,pods,leases", "--all", "--namespace", name); err != nil {
 			return err
 		}
 	}

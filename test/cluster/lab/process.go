@@ -114,6 +114,10 @@ func (p *Process) Stop(timeout time.Duration) error {
 // Hangup sends SIGHUP.
 func (p *Process) Hangup() error { return p.cmd.Process.Signal(syscall.SIGHUP) }
 
+// Pause stops it where it is, and Continue lets it go on.
+func (p *Process) Pause() error    { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+func (p *Process) Continue() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+
 // Kill ends the process at once and waits until it is gone.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()

@@ -172,6 +172,13 @@ func (s *Signet) Run(ctx context.Context, args ...string) (string, error) {
 	return string(printed), err
 }
 
+// RegisterAt is Register where reviews are sent to that port in place of its own.
+func (s *Signet) RegisterAt(ctx context.Context, port int) error {
+	other := *s
+	other.port = port
+	return other.Register(ctx)
+}
+
 // Register applies what `signet render webhooks` prints, as an administrator does. The API server takes a moment to hear of
 // it: wait for its effect.
 func (s *Signet) Register(ctx context.Context) error {

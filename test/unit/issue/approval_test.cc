@@ -32,7 +32,8 @@ struct Approver {
                                    .self = "signet",
                                    .synced = true,
                                    .now = kNow,
-                                   .tick = {}});
+                                   .tick = {},
+                                   .may_sign = may_sign});
   }
   [[nodiscard]] bool has_approved(const CertificateSigningRequest& csr) const {
     return api.stored(csr.name)->has_condition("Approved");
@@ -44,6 +45,7 @@ struct Approver {
   UnsettledCertificates unsettled;
   IssuanceMeter meter;
   KnownNamespaces namespaces;
+  std::function<bool()> may_sign;
 };
 
 // A request of foo's httpbin for itself, from pod httpbin-0.
@@ -59,6 +61,15 @@ Pod live_pod(const CertificateSigningRequest& csr) {
           .service_account = csr.spec.username.substr(csr.spec.username.rfind(':') + 1),
           .is_being_deleted = false,
           .phase = "Running"};
+}
+
+TEST_CASE("who may not sign any more approves nothing") {
+  const int yes = GENERATE(0, 1);
+  Approver approver;
+  approver.may_sign = [left = yes]() mutable { return left-- > 0; };
+  const CertificateSigningRequest csr = fixture_request("workload-ecdsa", false);
+  CHECK(approver.reconcile(csr).outcome == Outcome::kRetry);
+  CHECK_FALSE(approver.has_approved(csr));
 }
 
 TEST_CASE("what is granted for an approving signer is approved, and signed once it comes again") {

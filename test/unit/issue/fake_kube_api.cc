@@ -189,6 +189,14 @@ KubeResult<void> FakeKubeApi::create_tls_secret(const std::string& name_space, c
   return {};
 }
 
+KubeResult<Lease> FakeKubeApi::get_lease(const std::string& /*name_space*/, const std::string& /*name*/) {
+  return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
+}
+
+KubeResult<Lease> FakeKubeApi::write_lease(const std::string& /*name_space*/, const Lease& /*lease*/) {
+  return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
+}
+
 KubeResult<std::string> FakeKubeApi::who_am_i() { return "signet"; }
 
 KubeResult<bool> FakeKubeApi::may_i(const AccessQuestion& question) {

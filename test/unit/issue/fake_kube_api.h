@@ -57,6 +57,8 @@ class FakeKubeApi final : public KubeApi {
   KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
   KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name, const TlsSecret& secret,
                                      DryRun dry_run) override;
+  KubeResult<Lease> get_lease(const std::string& name_space, const std::string& name) override;
+  KubeResult<Lease> write_lease(const std::string& name_space, const Lease& lease) override;
   KubeResult<std::string> who_am_i() override;
   KubeResult<bool> may_i(const AccessQuestion& question) override;
   KubeResult<std::vector<AccessRule>> what_may_i() override { return std::vector<AccessRule>{}; }

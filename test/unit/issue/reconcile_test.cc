@@ -33,7 +33,8 @@ struct World {
             .self = "signet",
             .synced = synced,
             .now = kNow,
-            .tick = tick};
+            .tick = tick,
+            .may_sign = may_sign};
   }
   [[nodiscard]] CertificateSigningRequest stored() const { return api.stored(csr.name).value(); }
 
@@ -46,6 +47,7 @@ struct World {
   IssuanceMeter::Clock::time_point tick;
   const Policy* policy = &fixture_policy();
   bool synced = true;
+  std::function<bool()> may_sign;
 };
 
 /// Whether exactly one certificate is told of as published, and it is the one that stands there.
@@ -57,6 +59,11 @@ void check_published(const World& world) {
   CHECK(last.event == AuditRecord::Event::kPublished);
   REQUIRE(last.certificate);
   CHECK(last.certificate->sha256 == sha256_hex(chain->front().der));
+}
+
+/// Says yes that often and then no.
+std::function<bool()> yes_for(int times) {
+  return [times]() mutable { return times-- > 0; };
 }
 
 /// The fixtures' policy with quotas, by tenant.
@@ -223,6 +230,62 @@ TEST_CASE("a certificate that the API server will not have is discarded with its
   CHECK(world.log.events() == "issued discarded");
   CHECK(world.log.records.back().message == "status.certificate: no");
   CHECK(world.unsettled.size() == 0);
+}
+
+TEST_CASE("who may not sign any more writes nothing, and the log says so of a certificate that was issued") {
+  struct Row {
+    const char* name;
+    const char* review;
+    int yes;  // how often it was on us still
+    const char* events;
+    const char* message;
+  };
+  const Row row = GENERATE(values<Row>({
+      {"before anything", "workload-ecdsa", 0, "", ""},
+      {"before the certificate was written", "workload-ecdsa", 1, "issued discarded",
+       "status.certificate: not written, for another may be the signer by now"},
+      {"before anything, refused", "workload-asks-another-tenants-signer", 0, "", ""},
+      {"before the condition Failed was written", "workload-asks-another-tenants-signer", 1, "refused", ""},
+  }));
+  INFO(row.name);
+  World world(row.review);
+  world.may_sign = yes_for(row.yes);
+  const ReconcileResult result = world.reconcile();
+  CHECK(result.outcome == Outcome::kRetry);
+  CHECK_FALSE(result.unsettled);
+  CHECK(result.message == row.message);
+  CHECK(world.log.events() == row.events);
+  CHECK(world.api.patch_count() == 0);
+  CHECK(world.stored() == world.csr);
+}
+
+TEST_CASE("who may not sign any more still learns what became of the certificate he sent") {
+  struct Row {
+    const char* name;
+    bool effect;
+    std::function<void(World&)> change;
+    bool unsettled;
+    const char* events;
+  };
+  const Row row = GENERATE(values<Row>({
+      {"it is there", true, [](World&) {}, false, "issued published"},
+      {"another's is there", false,
+       [](World& world) { world.api.touch(world.csr.name, [](auto& csr) { csr.status.certificate = "other"; }); },
+       false, "issued discarded"},
+      {"nothing is there yet", false, [](World&) {}, true, "issued"},
+  }));
+  INFO(row.name);
+  World world("workload-ecdsa");
+  const auto error = kube_error(Kind::kTransport, "no answer");
+  world.api.patches.push_back(row.effect ? FakeKubeApi::Mishap{.before = {}, .then = {}, .after = error}
+                                         : FakeKubeApi::Mishap{.before = error, .then = {}, .after = {}});
+  REQUIRE(world.reconcile().unsettled);
+  row.change(world);
+  const int patches = world.api.patch_count();
+  world.may_sign = yes_for(0);
+  CHECK(world.reconcile().unsettled == row.unsettled);
+  CHECK(world.log.events() == row.events);
+  CHECK(world.api.patch_count() == patches);
 }
 
 TEST_CASE("a write without an answer is settled whether or not it took effect") {

@@ -278,6 +278,31 @@ TEST_CASE("a state in which there is nothing to do takes no name in, and counts 
   CHECK(queue.depth().waiting == 0);
 }
 
+TEST_CASE("a cleared queue keeps what may have a certificate that nobody knows of, and takes the rest anew") {
+  Journal journal;
+  Door door;
+  SigningQueue queue(options(1, std::chrono::hours(1)), [&](const CertificateSigningRequest& csr, auto) {
+    journal.write(csr);
+    if (csr.name == "in work") door.pass();
+    if (csr.resource_version != "1") return done();
+    return again(csr.name == "unsettled");
+  });
+  queue.add(request("unsettled"));
+  queue.add(request("settled"));
+  queue.add(request("in work"));
+  journal.wait_for(3);
+  queue.clear();
+  CHECK(queue.depth().waiting == 1);
+  queue.add(request("settled", 2));
+  door.open();
+  CHECK(journal.wait_for(4).back() == "settled@2");
+  queue.add(request("unsettled", 2));
+  CHECK(journal.wait_for(5).back() == "unsettled@2");
+  queue.stop();
+  CHECK(queue.depth().waiting == 0);
+  CHECK(journal.size() == 5);
+}
+
 TEST_CASE("stop waits for what is under way and for nothing else") {
   Journal journal;
   Door door;
@@ -658,4 +683,50 @@ TEST_CASE("a signer that follows others signs what was approved for them before,
   signer.follow(names_of(*all));
   CHECK(api.stored(late.name)->status.certificate.empty());
   CHECK(ended.size() == 1);
+}
+
+TEST_CASE("a signer does nothing before its turn, and in each turn finds what waits") {
+  FakeKubeApi api;
+  const auto first = fixture_request("workload-ecdsa");
+  api.put(first);
+  const auto policy = std::make_shared<const Policy>(fixture_policy());
+  const auto authorities = std::make_shared<const CaStore>(fixture_authorities());
+  LockedLog log;
+  Journal ended;
+  std::atomic<bool> may_sign = false;
+  const KnownNamespaces namespaces;
+  Signer signer({.api = api,
+                 .audit = log,
+                 .basis =
+                     [&] {
+                       return SigningBasis{policy, authorities};
+                     },
+                 .namespaces = namespaces,
+                 .now = [] { return kNow; },
+                 .watch = {.signers = {}, .pacing = {.random = [] { return 0.5; }}},
+                 .queue = options(4),
+                 .may_sign = [&] { return may_sign.load(); },
+                 .on_problem = [](const std::string&) {},
+                 .on_result =
+                     [&](const CertificateSigningRequest& csr, const ReconcileResult& result, auto) {
+                       ended.write(csr.name + (result.outcome == Outcome::kPublished ? " published" : " otherwise"));
+                     }});
+  // The policy may change meanwhile.
+  signer.follow(names_of(*policy));
+  CHECK(signer.synced());
+  CHECK(ended.size() == 0);
+  for (int turn = 1; turn <= 2; ++turn) {
+    may_sign = true;
+    signer.take_up();
+    CHECK(ended.wait_for(static_cast<std::size_t>(turn)).back() == first.name + " published");
+    may_sign = false;
+    signer.lay_down();
+    // What is there for the next turn has waited for it.
+    api.touch(first.name, [](auto& csr) { csr.status.certificate.clear(); });
+  }
+  signer.stop();
+  may_sign = true;
+  signer.take_up();
+  CHECK(ended.size() == 2);
+  CHECK(log.size() == 4);
 }

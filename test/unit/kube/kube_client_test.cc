@@ -52,6 +52,8 @@ TEST_CASE("A name cannot lead to another path") {
     CHECK(client->get_tls_secret(name, "x").error().kind == Kind::kInvalid);
     CHECK(client->get_tls_secret("x", name).error().kind == Kind::kInvalid);
     CHECK(client->create_tls_secret(name, "x", {}, DryRun::kNo).error().kind == Kind::kInvalid);
+    CHECK(client->get_lease(name, "x").error().kind == Kind::kInvalid);
+    CHECK(client->write_lease("x", {.name = name}).error().kind == Kind::kInvalid);
   }
   CHECK(server.seen().size() == 1);
 }
@@ -225,6 +227,42 @@ TEST_CASE("A Secret that is there already is a conflict") {
   REQUIRE_FALSE(created.has_value());
   CHECK(created.error().kind == Kind::kConflict);
   CHECK(created.error().message == "secrets \"foo-ca\" already exists");
+}
+
+TEST_CASE("A Lease is created where there is none, and else patched on the condition of its version") {
+  FakeApiServer server(cluster().server, always(200, R"({"metadata":{"name":"signet","resourceVersion":"8"},"spec":)"
+                                                     R"({"holderIdentity":"b","leaseTransitions":1}})"));
+  const auto client = connect(server.access(cluster().ca));
+  const Lease answer{.name = "signet", .resource_version = "8", .holder = "b", .transitions = 1};
+  Lease lease{.name = "signet",
+              .resource_version = "",
+              .holder = "a",
+              .duration_seconds = 4,
+              .acquire_time = "2026-11-23T10:00:00.000001Z",
+              .renew_time = "2026-11-23T10:00:01.000000Z",
+              .transitions = 0};
+  CHECK(client->get_lease("ns", "signet") == answer);
+  CHECK(client->write_lease("ns", lease) == answer);
+  lease.resource_version = "7";
+  lease.holder.clear();
+  lease.transitions.reset();
+  CHECK(client->write_lease("ns", lease) == answer);
+
+  const auto seen = server.seen();
+  REQUIRE(seen.size() == 3);
+  CHECK(seen[0].target == "/apis/coordination.k8s.io/v1/namespaces/ns/leases/signet");
+  CHECK(seen[1].method == "POST");
+  CHECK(seen[1].target == "/apis/coordination.k8s.io/v1/namespaces/ns/leases?fieldManager=signet");
+  CHECK(seen[1].header("Content-Type") == "application/json");
+  CHECK(seen[1].body == R"({"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"signet"},"spec":)"
+                        R"({"holderIdentity":"a","leaseDurationSeconds":4,"acquireTime":"2026-11-23T10:00:00.000001Z",)"
+                        R"("renewTime":"2026-11-23T10:00:01.000000Z","leaseTransitions":0}})");
+  CHECK(seen[2].method == "PATCH");
+  CHECK(seen[2].target == "/apis/coordination.k8s.io/v1/namespaces/ns/leases/signet?fieldManager=signet");
+  CHECK(seen[2].header("Content-Type") == "application/merge-patch+json");
+  CHECK(seen[2].body == R"({"metadata":{"resourceVersion":"7"},"spec":{"holderIdentity":null,)"
+                        R"("leaseDurationSeconds":4,"acquireTime":"2026-11-23T10:00:00.000001Z",)"
+                        R"("renewTime":"2026-11-23T10:00:01.000000Z","leaseTransitions":null}})");
 }
 
 TEST_CASE("The API server says who we are and what we may") {

@@ -178,6 +178,34 @@ TEST_CASE("A Pod is read as far as it tells whose it is and whether it lives, or
   }
 }
 
+TEST_CASE("A Lease is read whole or as it was given back, or refused with a JSON path") {
+  const auto decode_lease = [](std::string_view text) {
+    const auto document = JsonDocument::parse(text);
+    REQUIRE(document.has_value());
+    return Lease::decode(document->root());
+  };
+  CHECK(decode_lease(
+            R"({"metadata":{"name":"l","resourceVersion":"7"},"spec":{"holderIdentity":"us","leaseDurationSeconds":4,)"
+            R"("acquireTime":"then","renewTime":"now","leaseTransitions":2}})") ==
+        Lease{"l", "7", "us", 4, "then", "now", 2});
+  CHECK(decode_lease(R"({"metadata":{"name":"l","resourceVersion":"7"},"spec":{"holderIdentity":null}})") ==
+        Lease{.name = "l", .resource_version = "7"});
+
+  const std::pair<const char*, const char*> rows[] = {
+      {"[]", "the object: must be an object"},
+      {R"({"metadata":{"resourceVersion":"7"}})", "metadata.name: must not be empty"},
+      {R"({"metadata":{"name":"l"}})", "metadata.resourceVersion: must not be empty"},
+      {R"({"metadata":{"name":"l","resourceVersion":"7"},"spec":{"holderIdentity":1}})",
+       "spec.holderIdentity: must be a string"},
+      {R"({"metadata":{"name":"l","resourceVersion":"7"},"spec":{"leaseTransitions":"2"}})",
+       "spec.leaseTransitions: must be a 32-bit integer"},
+  };
+  for (const auto& [text, error] : rows) {
+    INFO(text);
+    CHECK(decode_lease(text) == tl::unexpected<std::string>(error));
+  }
+}
+
 TEST_CASE("The request of a recorded review is read down to its PEM") {
   std::ifstream file(SIGNET_TESTDATA "/reviews/workload-rsa.json");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -74,6 +74,12 @@ class ScriptedApi : public KubeApi {
   KubeResult<void> create_tls_secret(const std::string&, const std::string&, const TlsSecret&, DryRun) override {
     return injected(KubeError::Kind::kNotFound);
   }
+  KubeResult<Lease> get_lease(const std::string&, const std::string&) override {
+    return injected(KubeError::Kind::kNotFound);
+  }
+  KubeResult<Lease> write_lease(const std::string&, const Lease&) override {
+    return injected(KubeError::Kind::kNotFound);
+  }
   KubeResult<std::string> who_am_i() override { return injected(KubeError::Kind::kNotFound); }
   KubeResult<std::vector<AccessRule>> what_may_i() override { return injected(KubeError::Kind::kNotFound); }
   KubeResult<bool> may_i(const AccessQuestion&) override { return injected(KubeError::Kind::kNotFound); }

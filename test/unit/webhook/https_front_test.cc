@@ -64,6 +64,28 @@ TEST_CASE("A well-behaved client is answered again and again on one connection")
   CHECK(front->counts().accepted == 1);
 }
 
+TEST_CASE("A front that retires answers everybody as before, but each for the last time on a connection") {
+  const auto front = serve();
+  RawClient known(front->port());
+  REQUIRE(known.handshake());
+  REQUIRE(known.send(post("first")));
+  auto answer = known.receive();
+  REQUIRE(answer);
+  CHECK(answer->head.find("\r\nConnection: close\r\n") == std::string::npos);
+  front->retire();
+  RawClient late(front->port());
+  REQUIRE(late.handshake());
+  for (RawClient* const client : {&known, &late}) {
+    REQUIRE(client->send(post("last")));
+    answer = client->receive();
+    REQUIRE(answer);
+    CHECK(answer->status == 200);
+    CHECK(answer->body == "POST /validate last");
+    CHECK(answer->head.find("\r\nConnection: close\r\n") != std::string::npos);
+    CHECK(client->at_end());
+  }
+}
+
 TEST_CASE("Requests of every allowed size arrive whole") {
   const auto front = serve({}, [](const HttpRequest& request) {
     const bool same = request.body.find_first_not_of('x') == std::string::npos;
