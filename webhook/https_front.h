@@ -12,14 +12,9 @@
 #include "webhook/front_limits.h"
 #include "webhook/http_message.h"
 #include "webhook/http_route.h"
+#include "webhook/tls_identity.h"
 
 namespace signet {
-
-// A server's certificate with its intermediates, and its unencrypted private key, both PEM.
-struct TlsIdentity {
-  std::string certificate_pem;
-  std::string key_pem;
-};
 
 // The HTTPS server in front of the reviews: HTTP/1.1 and 1.0 over TLS 1.2 or 1.3, for clients of which most may be
 // hostile. Only complete requests for a known route, of sound framing and within the limits, reach the handler; the

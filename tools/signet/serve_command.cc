@@ -14,8 +14,6 @@ namespace po = boost::program_options;
 
 namespace {
 
-constexpr std::size_t kMaxPemBytes = 1U << 20U;
-
 po::options_description options_of_serve() {
   po::options_description options("Options");
   const auto text = [&](const char* name, const char* value_name, const char* help) {
@@ -30,8 +28,8 @@ po::options_description options_of_serve() {
                         "where /validate, /mutate, /livez and /readyz are served over TLS");
   text("metrics-listen", "ADDRESS:PORT",
        "where /metrics is served over plain HTTP, to whoever reaches it; absent: nowhere");
-  text("tls-cert", "FILE", "PEM of the serving certificate, leaf first");
-  text("tls-key", "FILE", "PEM of its private key");
+  text("tls-cert", "FILE", "PEM of the serving certificate, leaf first; when the file changes, it is read again");
+  text("tls-key", "FILE", "PEM of its private key; the same");
   text("ca-dir", "DIR", "CAs as DIR/<signer>/{tls.crt,tls.key,ca.crt}; role webhook reads no keys");
   text("ca-namespace", "NAMESPACE",
        "CAs as kubernetes.io/tls Secrets of this namespace, <signer>-ca unless the policy says otherwise");
@@ -104,6 +102,7 @@ int serve_command(const Arguments& arguments) {
         complain(text.error());
       }
     }
+    config.tls_files = {.certificate = line->text("tls-cert"), .key = line->text("tls-key")};
   }
   config.listen = line->text("listen");
   config.metrics_listen = line->text("metrics-listen");

@@ -24,6 +24,7 @@
 #include "tools/signet/policy_reload.h"
 #include "tools/signet/process_signals.h"
 #include "tools/signet/readiness.h"
+#include "tools/signet/serving_reload.h"
 #include "webhook/webhook_endpoints.h"
 
 namespace signet {
@@ -108,6 +109,7 @@ class Server {
   std::atomic<bool> is_signing_ = false;  ///< signer_ is there to stay
   PolicyReload reload_;
   std::unique_ptr<HttpsFront> front_;
+  std::optional<ServingReload> serving_;  ///< there as long as front_
   std::unique_ptr<MetricsServer> metrics_server_;
 };
 
@@ -133,6 +135,12 @@ bool Server::open_logs() {
 }
 
 bool Server::start_front() {
+  const auto period = serving_period(config_.tls);
+  if (!period) {
+    return hopeless({period.error()});
+  }
+  serving_.emplace(config_.tls_files, config_.tls, *period,
+                   [this](const TlsIdentity& identity) { return front_->set_identity(identity); });
   WebhookWiring wiring{.basis =
                            [this] {
                              const auto now = current_.load();
@@ -153,6 +161,7 @@ bool Server::start_front() {
     return hopeless({"--listen " + config_.listen + ": " + front.error()});
   }
   front_ = *std::move(front);
+  serving_->start();
   log(LogLevel::kInfo, "listening", {{"address", config_.listen}, {"port", std::to_string(front_->port())}});
   return true;
 }
@@ -273,6 +282,9 @@ tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr
 void Server::stop() {
   log(LogLevel::kInfo, "stopping");
   reload_.request_stop();
+  if (serving_) {
+    serving_->request_stop();
+  }
   if (front_ != nullptr) {
     front_->drain(kDrainPatience);
   }
@@ -290,6 +302,9 @@ std::vector<ReadinessCheck> Server::readiness() const {
   const char* const note = reload_.state().last_taken ? "" : "the file is not the policy in force; the log says why";
   std::vector<ReadinessCheck> checks = {{.name = "policy", .problem = "", .note = note}};
   std::ranges::move(readiness_.checks(), std::back_inserter(checks));
+  if (serving_) {
+    checks.push_back(serving_check(serving_->state(), now_seconds()));
+  }
   checks.push_back({"namespaces", namespaces_.problem()});
   if (config_.role.signer) {
     const bool synced = is_signing_ && signer_->synced();
@@ -308,6 +323,7 @@ MetricReadings Server::readings() const {
   }
   if (front_ != nullptr) {
     readings.connections = front_->counts();
+    readings.serving_not_after = serving_->state().period.not_after;
   }
   if (review_log_ != nullptr) {
     readings.reviews_dropped = review_log_->dropped();
@@ -359,6 +375,9 @@ int Server::run() {
   reload_.start([this](const auto& policy, const auto& stop) { return bring_into_force(policy, stop); });
   while (signals_.wait() == ProcessSignals::Signal::kReload) {
     reload_.read_now();
+    if (serving_) {
+      serving_->read_now();
+    }
   }
   stop();
   return kExitYes;
