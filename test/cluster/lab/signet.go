@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func NewSignet(dir, policy string, account *Account, authorities map[string]*Aut
 	if s.serving, err = NewRoot("webhook serving"); err != nil {
 		return nil, err
 	}
-	if err = s.serving.WriteServing(s.in("serving.crt"), s.in("serving.key")); err != nil {
+	if err = s.RenewServing(); err != nil {
 		return nil, err
 	}
 	if err = writeFile(s.in("serving-ca.crt"), PEM(s.serving.Certificate)); err != nil {
@@ -103,6 +104,24 @@ func (s *Signet) in(path ...string) string {
 	return filepath.Join(append([]string{s.Dir}, path...)...)
 }
 
+// ServingFiles are what Signet reads its serving certificate and the key of it from.
+func (s *Signet) ServingFiles() (certificate, key string) {
+	return s.in("serving.crt"), s.in("serving.key")
+}
+
+// RenewServing puts another serving certificate, by the same CA and with a key of its own, into these files.
+func (s *Signet) RenewServing() error { return s.serving.WriteServing(s.ServingFiles()) }
+
+// Address is where Signet is served.
+func (s *Signet) Address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
+// ClientTLS is for clients of that address, which trust what the API server trusts.
+func (s *Signet) ClientTLS() *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AddCert(s.serving.Certificate)
+	return &tls.Config{RootCAs: roots}
+}
+
 // AuditLog is the file of the issuance records; there is one writer, whatever the role.
 func (s *Signet) AuditLog() string { return filepath.Join(s.Records, "audit.jsonl") }
 
@@ -120,8 +139,9 @@ func (s *Signet) Launch(role string) (*Process, error) {
 		args = append(args, "--audit-log", s.AuditLog())
 	}
 	if role != "signer" {
-		args = append(args, "--review-log", s.ReviewLog(), "--listen", fmt.Sprintf("127.0.0.1:%d", s.port),
-			"--tls-cert", s.in("serving.crt"), "--tls-key", s.in("serving.key"))
+		args = append(args, "--review-log", s.ReviewLog(), "--listen", s.Address())
+		certificate, key := s.ServingFiles()
+		args = append(args, "--tls-cert", certificate, "--tls-key", key)
 	}
 	return StartProcess("signet-"+role, s.Records, s.binary, append(args, s.Arguments...)...)
 }
@@ -148,9 +168,7 @@ func (s *Signet) Serve(role string) (*Process, error) {
 }
 
 func (s *Signet) answersReady() error {
-	roots := x509.NewCertPool()
-	roots.AddCert(s.serving.Certificate)
-	return answersReady(roots, s.port)
+	return answersReady(s.ClientTLS().RootCAs, s.port)
 }
 
 // Run runs another of signet's commands to its end, and returns what it printed. An exit code other than 0 is an *exec.ExitError
@@ -163,7 +181,7 @@ func (s *Signet) Run(ctx context.Context, args ...string) (string, error) {
 // Register applies what `signet render webhooks` prints, as an administrator does. The API server takes a moment to hear of
 // it: wait for its effect.
 func (s *Signet) Register(ctx context.Context) error {
-	objects, err := s.rendered(ctx, "webhooks", "--url", fmt.Sprintf("https://127.0.0.1:%d", s.port),
+	objects, err := s.rendered(ctx, "webhooks", "--url", "https://"+s.Address(),
 		"--ca-bundle", s.in("serving-ca.crt"), "--account", s.account.Username())
 	if err != nil {
 		return err
