@@ -18,7 +18,8 @@ namespace signet {
 
 // The HTTPS server in front of the reviews: HTTP/1.1 and 1.0 over TLS 1.2 or 1.3, for clients of which most may be
 // hostile. Only complete requests for a known route, of sound framing and within the limits, reach the handler; the
-// rest is answered here with a fixed text or just closed. Nothing of a request is logged.
+// rest is answered here with a fixed text or just closed. Where the identity has client CAs, what is asked of a route
+// for known clients without one of their certificates is the rest, too. Nothing of a request is logged.
 //
 // Its threads take no signals, and SIGPIPE is ignored from the first start() on (httplib does that).
 class HttpsFront {
@@ -45,7 +46,7 @@ class HttpsFront {
 
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] FrontCounts counts() const;
-  // For connections from now on; after an error the identity stays what it was.
+  // For connections from now on; those that are open stay as they are. After an error the identity is what it was.
   [[nodiscard]] tl::expected<void, std::string> set_identity(const TlsIdentity& identity);
   // Stops accepting, closes idle connections, answers the requests that have begun with `Connection: close` and, at the
   // latest after `patience`, closes what is left. Returns when every thread has ended; a second call does nothing.

@@ -19,7 +19,7 @@ std::string der_of(const X509* certificate) {
 }  // namespace
 
 tl::expected<ServingPeriod, std::string> serving_period(const TlsIdentity& identity) {
-  const auto context = make_tls_context(identity.certificate_pem, identity.key_pem);
+  const auto context = make_tls_context(identity);
   if (!context) {
     return tl::unexpected(context.error());
   }

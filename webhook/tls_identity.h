@@ -8,13 +8,16 @@
 
 namespace signet {
 
-// A server's certificate with its intermediates, and its unencrypted private key, both PEM. The key is wiped at the
-// end.
+// What a server shows its clients and what they may show it, all of it PEM. The key is wiped at the end.
 struct TlsIdentity {
   ~TlsIdentity() { wipe_secret(key_pem); }
 
+  // The server's certificate, then its intermediates.
   std::string certificate_pem;
+  // Its private key, unencrypted.
   std::string key_pem;
+  // The CAs of the clients that are known by their certificates. Empty: no client is asked for one.
+  std::string client_ca_pem{};
 };
 
 // From when to when a server's certificate is valid, both included (RFC 5280 §4.1.2.5).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	admissionreviewv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"signet/test/cluster/lab"
 )
@@ -218,4 +224,161 @@ func TestABadServingCertificateLeavesTheOneBefore(t *testing.T) {
 	if strings.Contains(process.Output(), "PRIVATE KEY") {
 		t.Error("the log holds a key")
 	}
+}
+
+// strangersReview is a review that the policy would grant, as whoever reaches the port can make it up.
+func strangersReview(t *testing.T) string {
+	t.Helper()
+	object, _, err := lab.Workload(signerFoo, "foo", "stranger").Object()
+	if err != nil {
+		t.Fatal(err)
+	}
+	object.Spec.Username = stage.istiodUser.Username()
+	raw, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	review, err := json.Marshal(admissionreviewv1.AdmissionReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
+		Request: &admissionreviewv1.AdmissionRequest{
+			UID: "stranger", Operation: admissionreviewv1.Create, Object: runtime.RawExtension{Raw: raw},
+			Kind:     metav1.GroupVersionKind{Group: "certificates.k8s.io", Version: "v1", Kind: "CertificateSigningRequest"},
+			Resource: metav1.GroupVersionResource{Group: "certificates.k8s.io", Version: "v1", Resource: "certificatesigningrequests"},
+			UserInfo: authenticationv1.UserInfo{Username: stage.istiodUser.Username()},
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(review)
+}
+
+// restartAPIServer has the stage's API server run with these flags beside its own until the test ends.
+func restartAPIServer(t *testing.T, flags ...string) {
+	t.Helper()
+	t.Cleanup(func() {
+		stage.plane.KillAPIServer()
+		if err := stage.plane.StartAPIServer(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	stage.plane.KillAPIServer()
+	if err := stage.plane.StartAPIServer(flags...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOnlyWhoShowsAClientCertificateIsAnsweredWhereOneIsAskedFor(t *testing.T) {
+	signet := withOwnServing(t)
+	clients, err := lab.NewRoot("webhook clients")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clientCA := filepath.Join(signet.Dir, "clients")
+	if err := clients.WritePublicTo(clientCA); err != nil {
+		t.Fatal(err)
+	}
+	certificate, key := filepath.Join(signet.Dir, "apiserver.crt"), filepath.Join(signet.Dir, "apiserver.key")
+	if err := clients.WriteClient("kube-apiserver", certificate, key); err != nil {
+		t.Fatal(err)
+	}
+	signet.Arguments = []string{"--client-ca", filepath.Join(clientCA, "ca.crt")}
+	serve(t, "all")
+	stranger := newKeptAlive()
+	review := strangersReview(t)
+
+	t.Run("not an API server that shows none", func(t *testing.T) {
+		t.Cleanup(func() { unregister(t) })
+		if err := signet.Register(patient(t)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, func() error {
+			_, err := dryRun(t, lab.Workload(signerFoo, "foo", "httpbin"))
+			if err == nil || !strings.Contains(err.Error(), "this path is for clients that show a certificate") {
+				return fmt.Errorf("admitted, or for another reason not: %w", err)
+			}
+			return nil
+		})
+	})
+
+	configuration, err := lab.WriteAdmissionConfiguration(t.TempDir(), signet.Address(), certificate, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restartAPIServer(t, "--admission-control-config-file="+configuration)
+	register(t)
+	t.Run("an API server that shows it", func(t *testing.T) {
+		if _, err := stage.istiod.Sign(patient(t), lab.Workload(signerFoo, "foo", "httpbin")); err != nil {
+			t.Error(err)
+		}
+		_, err := stage.istiod.Sign(patient(t), thief())
+		expectRefused(t, err, "SignerNotAllowed")
+	})
+	t.Run("not a stranger", func(t *testing.T) {
+		for _, path := range []string{"/validate", "/mutate"} {
+			if status, text, err := stranger.ask("POST", path, review); err != nil || status != http.StatusForbidden {
+				t.Errorf("%s: %d, %v: %s", path, status, err, text)
+			}
+		}
+	})
+	t.Run("not a client of another CA", func(t *testing.T) {
+		others, err := lab.NewRoot("webhook clients")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := others.WriteClient("kube-apiserver", filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")); err != nil {
+			t.Fatal(err)
+		}
+		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		forger := newKeptAlive()
+		forger.client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{pair}
+		if status, text, err := forger.ask("POST", "/validate", review); err == nil || !strings.Contains(err.Error(), "remote error: tls: ") {
+			t.Errorf("answered %d, or for another reason not: %v: %s", status, err, text)
+		}
+	})
+	t.Run("everybody about health", func(t *testing.T) {
+		for _, path := range []string{"/livez", "/readyz"} {
+			if status, text, err := stranger.ask("GET", path, ""); err != nil || status != http.StatusOK {
+				t.Errorf("%s: %d, %v: %s", path, status, err, text)
+			}
+		}
+	})
+	t.Run("strangers who post as fast as they can stop nothing and leave nothing", func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		var flood sync.WaitGroup
+		var posted atomic.Int64
+		for range 32 {
+			flood.Go(func() {
+				client := newKeptAlive()
+				for ctx.Err() == nil {
+					if status, _, err := client.ask("POST", "/validate", review); err == nil && status != http.StatusForbidden {
+						t.Errorf("answered %d", status)
+						return
+					}
+					posted.Add(1)
+				}
+			})
+		}
+		for i := range 10 {
+			if _, err := stage.istiod.Sign(patient(t), lab.Workload(signerFoo, "foo", fmt.Sprintf("under-flood-%d", i))); err != nil {
+				t.Error(err)
+			}
+		}
+		end()
+		flood.Wait()
+		t.Logf("%d posts of strangers", posted.Load())
+		eventually(t, func() error {
+			text, err := os.ReadFile(signet.ReviewLog())
+			if err == nil && !strings.Contains(string(text), "sa/under-flood-9") {
+				err = fmt.Errorf("not recorded yet:\n%s", text)
+			}
+			if err == nil && strings.Contains(string(text), "sa/stranger") {
+				t.Errorf("what strangers posted is recorded:\n%s", text)
+			}
+			return err
+		})
+	})
 }

@@ -28,8 +28,10 @@ po::options_description options_of_serve() {
                         "where /validate, /mutate, /livez and /readyz are served over TLS");
   text("metrics-listen", "ADDRESS:PORT",
        "where /metrics is served over plain HTTP, to whoever reaches it; absent: nowhere");
-  text("tls-cert", "FILE", "PEM of the serving certificate, leaf first; when the file changes, it is read again");
-  text("tls-key", "FILE", "PEM of its private key; the same");
+  text("tls-cert", "FILE",
+       "PEM of the serving certificate, leaf first; it, its key and the client CAs are read again when they change");
+  text("tls-key", "FILE", "PEM of its private key");
+  text("client-ca", "FILE", "PEM of CAs: reviews are answered only to who shows a client certificate of theirs");
   text("ca-dir", "DIR", "CAs as DIR/<signer>/{tls.crt,tls.key,ca.crt}; role webhook reads no keys");
   text("ca-namespace", "NAMESPACE",
        "CAs as kubernetes.io/tls Secrets of this namespace, <signer>-ca unless the policy says otherwise");
@@ -102,7 +104,19 @@ int serve_command(const Arguments& arguments) {
         complain(text.error());
       }
     }
-    config.tls_files = {.certificate = line->text("tls-cert"), .key = line->text("tls-key")};
+    config.tls_files = {
+        .certificate = line->text("tls-cert"), .key = line->text("tls-key"), .client_ca = line->text("client-ca")};
+  }
+  if (line->has("client-ca") && !config.role.webhook) {
+    complain("--client-ca goes with a role that answers reviews");
+  } else if (line->has("client-ca")) {
+    if (auto text = read_bounded_file(line->text("client-ca"), kMaxPemBytes); !text) {
+      complain(text.error());
+    } else if (text->empty()) {
+      complain(line->text("client-ca") + ": is empty");
+    } else {
+      config.tls.client_ca_pem = *std::move(text);
+    }
   }
   config.listen = line->text("listen");
   config.metrics_listen = line->text("metrics-listen");

@@ -10,7 +10,18 @@ namespace {
 
 // Tells identities apart without keeping a key.
 std::string digest_of(const TlsIdentity& identity) {
-  return sha256_hex(sha256_hex(identity.certificate_pem) + sha256_hex(identity.key_pem));
+  return sha256_hex(sha256_hex(identity.certificate_pem) + sha256_hex(identity.key_pem) +
+                    sha256_hex(identity.client_ca_pem));
+}
+
+// The first of the texts that could not be read; null if all were.
+const std::string* problem_of(const ServingTexts& texts) {
+  for (const FileWatch::Text* text : {&texts.certificate, &texts.key, texts.client_ca ? &*texts.client_ca : nullptr}) {
+    if (text != nullptr && !text->has_value()) {
+      return &text->error();
+    }
+  }
+  return nullptr;
 }
 
 // Why nobody takes a certificate at `now`; empty if it is valid.
@@ -35,16 +46,21 @@ ReadinessCheck serving_check(const ServingState& state, std::chrono::sys_seconds
 ServingChoice::ServingChoice(const TlsIdentity& in_use, Show show)
     : show_(std::move(show)), digest_(digest_of(in_use)) {}
 
-ServingChoice::Outcome ServingChoice::offer(const FileWatch::Text& certificate, const FileWatch::Text& key, bool asked,
-                                            std::chrono::sys_seconds now) {
+ServingChoice::Outcome ServingChoice::offer(const ServingTexts& texts, bool asked, std::chrono::sys_seconds now) {
   due_.reset();
   if (asked) {
     told_.reset();
   }
-  if (!certificate || !key) {
-    return refuse({}, certificate ? key.error() : certificate.error());
+  if (const std::string* const problem = problem_of(texts)) {
+    return refuse({}, *problem);
   }
-  const TlsIdentity identity{.certificate_pem = *certificate, .key_pem = *key};
+  const TlsIdentity identity{.certificate_pem = *texts.certificate,
+                             .key_pem = *texts.key,
+                             .client_ca_pem = texts.client_ca ? **texts.client_ca : ""};
+  // To the front it would mean that nobody is asked any more.
+  if (texts.client_ca && identity.client_ca_pem.empty()) {
+    return refuse({}, "client CA: the file is empty");
+  }
   std::string digest = digest_of(identity);
   if (digest == digest_) {
     told_.reset();

@@ -22,8 +22,15 @@ struct ServingState {
 /// be said.
 [[nodiscard]] ReadinessCheck serving_check(const ServingState& state, std::chrono::sys_seconds now);
 
-/// Chooses between the serving identity in use and what its files hold: theirs, if the key is the certificate's and the
-/// certificate valid; else what is in use stays. No threads and no clock.
+/// What the files of a serving identity hold.
+struct ServingTexts {
+  FileWatch::Text certificate;
+  FileWatch::Text key;
+  std::optional<FileWatch::Text> client_ca{};  ///< nothing where no client is asked for a certificate
+};
+
+/// Chooses between the serving identity in use and what its files hold: theirs, if the key is the certificate's, the
+/// certificate valid, and the client CAs are some; else what is in use stays. No threads and no clock.
 class ServingChoice {
  public:
   /// Shows an identity from now on, or leaves everything as it is and says why.
@@ -45,8 +52,7 @@ class ServingChoice {
   ServingChoice(const TlsIdentity& in_use, Show show);
 
   /// The files hold these texts at `now`. `asked`: somebody wants to know, so what was said before is said again.
-  [[nodiscard]] Outcome offer(const FileWatch::Text& certificate, const FileWatch::Text& key, bool asked,
-                              std::chrono::sys_seconds now);
+  [[nodiscard]] Outcome offer(const ServingTexts& texts, bool asked, std::chrono::sys_seconds now);
 
   /// The files held a certificate that was not valid yet, and is at `now`: they are to be offered again.
   [[nodiscard]] bool is_due(std::chrono::sys_seconds now) const { return due_ && *due_ <= now; }

@@ -40,8 +40,12 @@ ServingState ServingReload::state() const {
 }
 
 void ServingReload::run(const std::stop_token& stop) {
-  FileWatch certificate_file(files_.certificate, kMaxPemBytes);
-  FileWatch key_file(files_.key, kMaxPemBytes);
+  FileWatch certificate(files_.certificate, kMaxPemBytes);
+  FileWatch key(files_.key, kMaxPemBytes);
+  std::optional<FileWatch> client_ca;
+  if (!files_.client_ca.empty()) {
+    client_ca.emplace(files_.client_ca, kMaxPemBytes);
+  }
   while (true) {
     bool asked = false;
     {
@@ -52,22 +56,22 @@ void ServingReload::run(const std::stop_token& stop) {
     if (stop.stop_requested()) {
       return;
     }
-    auto certificate = certificate_file.look();
-    auto key = key_file.look();
+    auto new_certificate = certificate.look();
+    auto new_key = key.look();
+    auto new_client_ca = client_ca ? client_ca->look() : std::nullopt;
     const auto now = now_seconds();
-    if (!asked && !certificate && !key && !choice_.is_due(now)) {
+    if (!asked && !new_certificate && !new_key && !new_client_ca && !choice_.is_due(now)) {
       continue;
     }
-    // One that is new is offered with what the other holds.
-    if (asked || !certificate) {
-      certificate = certificate_file.read();
+    // What is new is offered with what the other files hold.
+    ServingTexts texts{.certificate = new_certificate ? *std::move(new_certificate) : certificate.read(),
+                       .key = new_key ? *std::move(new_key) : key.read()};
+    if (client_ca) {
+      texts.client_ca = new_client_ca ? *std::move(new_client_ca) : client_ca->read();
     }
-    if (asked || !key) {
-      key = key_file.read();
-    }
-    conclude(choice_.offer(*certificate, *key, asked, now), asked);
-    if (key->has_value()) {
-      wipe_secret(**key);
+    conclude(choice_.offer(texts, asked, now), asked);
+    if (texts.key) {
+      wipe_secret(*texts.key);
     }
   }
 }

@@ -18,6 +18,7 @@ inline constexpr std::size_t kMaxPemBytes = std::size_t{1} << 20;
 struct ServingFiles {
   std::string certificate;
   std::string key;
+  std::string client_ca{};  ///< of those that clients may show certificates of; empty: none is asked for one
 };
 
 /// Shows the serving identity that its files hold whenever it is another one, on a thread of its own, and logs what

@@ -111,19 +111,31 @@ func (a *Authority) WritePublicTo(dir string) error {
 
 // WriteServing issues a certificate for servers on 127.0.0.1 and writes it with its key.
 func (a *Authority) WriteServing(certFile, keyFile string) error {
+	return a.writeLeaf(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: "localhost"},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames:    []string{"localhost"},
+	}, certFile, keyFile)
+}
+
+// WriteClient issues a certificate for clients and writes it with its key.
+func (a *Authority) WriteClient(commonName, certFile, keyFile string) error {
+	return a.writeLeaf(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: commonName},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, certFile, keyFile)
+}
+
+// writeLeaf completes the template, valid for a year, and writes what is issued of it with a new key.
+func (a *Authority) writeLeaf(template *x509.Certificate, certFile, keyFile string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
 	}
-	certificate, err := a.Sign(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: "localhost"},
-		NotBefore:   time.Now().Add(-time.Hour),
-		NotAfter:    time.Now().AddDate(1, 0, 0),
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		DNSNames:    []string{"localhost"},
-	}, key.Public())
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0)
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	certificate, err := a.Sign(template, key.Public())
 	if err != nil {
 		return err
 	}

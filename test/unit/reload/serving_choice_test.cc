@@ -82,7 +82,7 @@ TEST_CASE("what the files hold is shown, or what is in use stays and the problem
     Shown shown;
     const std::string before = shown.identity.certificate_pem;
     ServingChoice choice = shown.choice();
-    const auto outcome = choice.offer(row.certificate, row.key, false, kNow);
+    const auto outcome = choice.offer({row.certificate, row.key}, false, kNow);
     INFO(outcome.problem);
     CHECK(outcome.kind == (row.problem.empty() ? Kind::kTaken : Kind::kNotTaken));
     CHECK(outcome.period.has_value() == row.problem.empty());
@@ -96,7 +96,7 @@ TEST_CASE("what is taken tells when it is valid") {
   Shown shown;
   ServingChoice choice = shown.choice();
   const TlsIdentity other = identity_valid(kNow - 3h, kNow + 5h);
-  const auto outcome = choice.offer(other.certificate_pem, other.key_pem, false, kNow);
+  const auto outcome = choice.offer({other.certificate_pem, other.key_pem}, false, kNow);
   REQUIRE(outcome.period);
   CHECK(outcome.period->not_before == kNow - 3h);
   CHECK(outcome.period->not_after == kNow + 5h);
@@ -107,25 +107,60 @@ TEST_CASE("a pair that is not taken is told once, to who asks again, and when it
   ServingChoice choice = shown.choice();
   const TlsIdentity other = good_identity();
   const TlsIdentity in_use = shown.identity;
-  CHECK(choice.offer(other.certificate_pem, in_use.key_pem, false, kNow).kind == Kind::kNotTaken);
-  CHECK(choice.offer(other.certificate_pem, in_use.key_pem, false, kNow).kind == Kind::kNothingNew);
-  CHECK(choice.offer(other.certificate_pem, in_use.key_pem, true, kNow).kind == Kind::kNotTaken);
-  CHECK(choice.offer(in_use.certificate_pem, other.key_pem, false, kNow).kind == Kind::kNotTaken);
-  CHECK(choice.offer(in_use.certificate_pem, in_use.key_pem, false, kNow).kind == Kind::kBack);
-  CHECK(choice.offer(in_use.certificate_pem, in_use.key_pem, false, kNow).kind == Kind::kNothingNew);
-  CHECK(choice.offer(in_use.certificate_pem, in_use.key_pem, true, kNow).kind == Kind::kNothingNew);
-  CHECK(choice.offer(other.certificate_pem, in_use.key_pem, false, kNow).kind == Kind::kNotTaken);
-  CHECK(choice.offer(other.certificate_pem, other.key_pem, false, kNow).kind == Kind::kTaken);
-  CHECK(choice.offer(other.certificate_pem, other.key_pem, false, kNow).kind == Kind::kNothingNew);
+  CHECK(choice.offer({other.certificate_pem, in_use.key_pem}, false, kNow).kind == Kind::kNotTaken);
+  CHECK(choice.offer({other.certificate_pem, in_use.key_pem}, false, kNow).kind == Kind::kNothingNew);
+  CHECK(choice.offer({other.certificate_pem, in_use.key_pem}, true, kNow).kind == Kind::kNotTaken);
+  CHECK(choice.offer({in_use.certificate_pem, other.key_pem}, false, kNow).kind == Kind::kNotTaken);
+  CHECK(choice.offer({in_use.certificate_pem, in_use.key_pem}, false, kNow).kind == Kind::kBack);
+  CHECK(choice.offer({in_use.certificate_pem, in_use.key_pem}, false, kNow).kind == Kind::kNothingNew);
+  CHECK(choice.offer({in_use.certificate_pem, in_use.key_pem}, true, kNow).kind == Kind::kNothingNew);
+  CHECK(choice.offer({other.certificate_pem, in_use.key_pem}, false, kNow).kind == Kind::kNotTaken);
+  CHECK(choice.offer({other.certificate_pem, other.key_pem}, false, kNow).kind == Kind::kTaken);
+  CHECK(choice.offer({other.certificate_pem, other.key_pem}, false, kNow).kind == Kind::kNothingNew);
 }
 
 TEST_CASE("what the front does not take is not in use") {
   Shown shown{.identity = good_identity(), .refuses = true};
   ServingChoice choice = shown.choice();
   const TlsIdentity other = good_identity();
-  CHECK(choice.offer(other.certificate_pem, other.key_pem, false, kNow).problem == "no memory");
+  CHECK(choice.offer({other.certificate_pem, other.key_pem}, false, kNow).problem == "no memory");
   shown.refuses = false;
-  CHECK(choice.offer(other.certificate_pem, other.key_pem, false, kNow).kind == Kind::kTaken);
+  CHECK(choice.offer({other.certificate_pem, other.key_pem}, false, kNow).kind == Kind::kTaken);
+}
+
+TEST_CASE("client CAs are the identity's, and no file opens the door to everybody") {
+  const std::string authority = make_certificate(ca_spec("clients"), nullptr).pem();
+  const std::string other = make_certificate(ca_spec("others"), nullptr).pem();
+  struct Row {
+    std::string name;
+    FileWatch::Text client_ca;
+    std::string problem;  ///< empty: taken
+  };
+  const std::vector<Row> rows = {
+      {"another", other, ""},
+      {"another beside the one before", authority + other, ""},
+      {"an empty file", "", "client CA: the file is empty"},
+      {"an empty line", "\n", "client CA: "},
+      {"half a certificate", other.substr(0, other.size() / 2), "client CA: "},
+      {"no file", tl::unexpected<std::string>("ca.crt: No such file or directory"),
+       "ca.crt: No such file or directory"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.name);
+    Shown shown;
+    shown.identity.client_ca_pem = authority;
+    const TlsIdentity before = shown.identity;
+    ServingChoice choice = shown.choice();
+    const ServingTexts same{before.certificate_pem, before.key_pem, authority};
+    CHECK(choice.offer(same, false, kNow).kind == Kind::kNothingNew);
+    const ServingTexts texts{before.certificate_pem, before.key_pem, row.client_ca};
+    const auto outcome = choice.offer(texts, false, kNow);
+    INFO(outcome.problem);
+    CHECK(outcome.kind == (row.problem.empty() ? Kind::kTaken : Kind::kNotTaken));
+    CHECK(outcome.problem.starts_with(row.problem));
+    CHECK(shown.identity.client_ca_pem == (row.problem.empty() ? *row.client_ca : authority));
+    CHECK(choice.offer(same, false, kNow).kind == (row.problem.empty() ? Kind::kTaken : Kind::kBack));
+  }
 }
 
 TEST_CASE("a certificate that is not valid yet is due when it is") {
@@ -133,10 +168,10 @@ TEST_CASE("a certificate that is not valid yet is due when it is") {
   ServingChoice choice = shown.choice();
   const TlsIdentity early = identity_valid(kNow + 10s, kNow + 1h);
   CHECK_FALSE(choice.is_due(kNow));
-  CHECK(choice.offer(early.certificate_pem, early.key_pem, false, kNow).kind == Kind::kNotTaken);
+  CHECK(choice.offer({early.certificate_pem, early.key_pem}, false, kNow).kind == Kind::kNotTaken);
   CHECK_FALSE(choice.is_due(kNow + 9s));
   CHECK(choice.is_due(kNow + 10s));
-  CHECK(choice.offer(early.certificate_pem, early.key_pem, false, kNow + 10s).kind == Kind::kTaken);
+  CHECK(choice.offer({early.certificate_pem, early.key_pem}, false, kNow + 10s).kind == Kind::kTaken);
   CHECK_FALSE(choice.is_due(kNow + 1h));
 }
 

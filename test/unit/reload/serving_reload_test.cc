@@ -26,6 +26,8 @@ TlsIdentity make_identity(std::chrono::seconds lifetime = 1h) {
   return {.certificate_pem = made.pem(), .key_pem = private_pem(*made.key)};
 }
 
+std::string authority(const std::string& name) { return make_certificate(ca_spec(name), nullptr).pem(); }
+
 /// Waits for what the thread is about to do; half a minute says that it never will.
 template <typename Condition>
 bool eventually(Condition condition) {
@@ -40,9 +42,13 @@ bool eventually(Condition condition) {
 class Stage {
  public:
   Stage() {
-    const TlsIdentity first = make_identity();
+    TlsIdentity first = make_identity();
     write(first);
-    reload.emplace(ServingFiles{.certificate = folder.at("tls.crt").string(), .key = folder.at("tls.key").string()},
+    first.client_ca_pem = authority("clients");
+    folder.replace("ca.crt", first.client_ca_pem);
+    reload.emplace(ServingFiles{.certificate = folder.at("tls.crt").string(),
+                                .key = folder.at("tls.key").string(),
+                                .client_ca = folder.at("ca.crt").string()},
                    first, *serving_period(first), [this](const TlsIdentity&) -> tl::expected<void, std::string> {
                      ++shown;
                      return {};
@@ -80,6 +86,17 @@ TEST_CASE("half of a pair is not shown, and the whole is when its other half is 
   REQUIRE(eventually([&] { return !stage.reload->state().last_taken; }));
   CHECK(stage.shown == 0);
   stage.folder.replace("tls.key", next.key_pem);
+  REQUIRE(eventually([&] { return stage.reload->state().last_taken; }));
+  CHECK(stage.shown == 1);
+}
+
+TEST_CASE("client CAs are watched too") {
+  Stage stage;
+  stage.reload->start();
+  stage.folder.replace("ca.crt", "");
+  REQUIRE(eventually([&] { return !stage.reload->state().last_taken; }));
+  CHECK(stage.shown == 0);
+  stage.folder.replace("ca.crt", authority("others"));
   REQUIRE(eventually([&] { return stage.reload->state().last_taken; }));
   CHECK(stage.shown == 1);
 }
