@@ -39,15 +39,23 @@ func withOwnServing(t *testing.T) *lab.Signet {
 	return other
 }
 
-// shown is the certificate that a new connection is shown.
+// shown is the certificate that a new connection to the stage's Signet is shown.
 func shown(t *testing.T) *x509.Certificate {
 	t.Helper()
-	connection, err := tls.Dial("tcp", stage.signet.Address(), stage.signet.ClientTLS())
+	certificate, err := dialed(stage.signet)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return certificate
+}
+
+func dialed(signet *lab.Signet) (*x509.Certificate, error) {
+	connection, err := tls.Dial("tcp", signet.Address(), signet.ClientTLS())
+	if err != nil {
+		return nil, err
+	}
 	defer connection.Close()
-	return connection.ConnectionState().PeerCertificates[0]
+	return connection.ConnectionState().PeerCertificates[0], nil
 }
 
 func awaitAnother(t *testing.T, before *x509.Certificate) *x509.Certificate {
@@ -157,7 +165,7 @@ func TestABadServingCertificateLeavesTheOneBefore(t *testing.T) {
 	signet := withOwnServing(t)
 	process := serve(t, "webhook")
 	client := newKeptAlive()
-	const note = "ok serving-certificate: the files are not what is in use"
+	const note = "ok serving-certificate: another was not taken"
 	await := func(noted bool) {
 		t.Helper()
 		eventually(t, func() error {

@@ -14,6 +14,9 @@ std::string sentence(const AccessQuestion& question) {
   if (!question.name.empty()) {
     text += " named " + question.name;
   }
+  if (!question.name_space.empty()) {
+    text += " in namespace " + question.name_space;
+  }
   return text;
 }
 
@@ -78,6 +81,25 @@ std::vector<AccessQuestion> needed_permissions(const Policy& policy, bool signs)
   return questions;
 }
 
+std::vector<AccessQuestion> serving_permissions(const ServingPlace& place) {
+  std::vector<AccessQuestion> questions;
+  for (const char* const verb : {"get", "patch"}) {
+    AccessQuestion on_secret = on_core(verb, "secrets");
+    on_secret.name = place.secret;
+    on_secret.name_space = place.name_space;
+    questions.push_back(std::move(on_secret));
+    for (const char* const resource : {"validatingwebhookconfigurations", "mutatingwebhookconfigurations"}) {
+      questions.push_back({.verb = verb,
+                           .group = "admissionregistration.k8s.io",
+                           .resource = resource,
+                           .subresource = {},
+                           .name = kWebhookConfiguration,
+                           .name_space = {}});
+    }
+  }
+  return questions;
+}
+
 KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std::string& self,
                                                          const std::vector<AccessQuestion>& questions) {
   std::vector<std::string> missing;
@@ -87,7 +109,8 @@ KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std
       return tl::unexpected(allowed.error());
     }
     if (!*allowed) {
-      missing.push_back(self + " " + sentence(question) + "; a ClusterRole must grant it");
+      missing.push_back(self + " " + sentence(question) + "; a " +
+                        (question.name_space.empty() ? "ClusterRole" : "Role") + " must grant it");
     }
   }
   return missing;

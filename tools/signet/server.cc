@@ -76,6 +76,7 @@ class Server {
   // Parts that do.
   Attempt introduce();
   Attempt check_access();
+  Attempt keep_serving();
   Attempt load_authorities();
   Attempt know_namespaces();
   Attempt failed(const std::string& doing, const KubeError& error);
@@ -99,7 +100,7 @@ class Server {
   Readiness readiness_;
   Metrics metrics_;
   std::atomic<std::shared_ptr<const std::string>> self_{std::make_shared<const std::string>()};
-  std::unique_ptr<KubeApi> api_;
+  std::unique_ptr<HttpKubeClient> api_;
   FollowedNamespaces namespaces_;
   std::unique_ptr<IssuanceLog> issuance_log_;
   std::optional<CountedAuditLog> counted_issuance_log_;
@@ -109,6 +110,7 @@ class Server {
   std::atomic<bool> is_signing_ = false;  ///< signer_ is there to stay
   PolicyReload reload_;
   std::unique_ptr<HttpsFront> front_;
+  std::optional<ServingUpkeep> upkeep_;
   std::optional<ServingReload> serving_;  ///< there as long as front_
   std::unique_ptr<MetricsServer> metrics_server_;
 };
@@ -135,12 +137,27 @@ bool Server::open_logs() {
 }
 
 bool Server::start_front() {
-  const auto period = serving_period(config_.tls);
+  TlsIdentity identity = config_.tls;
+  ServingLook look;
+  if (config_.serving_place) {
+    // Health is served from the beginning; what is shown is replaced when the Secret was read.
+    auto made = new_serving_material(config_.serving_place->dns_name, now_seconds());
+    if (!made) {
+      return hopeless({"--serving-secret: " + made.error()});
+    }
+    upkeep_.emplace(*config_.serving_place, *api_, *std::move(made), random_fraction);
+    identity = upkeep_->identity();
+    identity.client_ca_pem = config_.tls.client_ca_pem;
+    look = look_at(*upkeep_, config_.tls_files.client_ca);
+  } else {
+    look = look_at(config_.tls_files);
+  }
+  const auto period = serving_period(identity);
   if (!period) {
     return hopeless({period.error()});
   }
-  serving_.emplace(config_.tls_files, config_.tls, *period,
-                   [this](const TlsIdentity& identity) { return front_->set_identity(identity); });
+  serving_.emplace(std::move(look), identity, *period,
+                   [this](const TlsIdentity& next) { return front_->set_identity(next); });
   WebhookWiring wiring{.basis =
                            [this] {
                              const auto now = current_.load();
@@ -155,7 +172,7 @@ bool Server::start_front() {
                            },
                        .readiness = [this] { return readiness(); }};
   auto front =
-      HttpsFront::start(config_.listen, config_.tls, {}, config_.role.webhook ? webhook_routes() : health_routes(),
+      HttpsFront::start(config_.listen, identity, {}, config_.role.webhook ? webhook_routes() : health_routes(),
                         webhook_handler(std::move(wiring)));
   if (!front) {
     return hopeless({"--listen " + config_.listen + ": " + front.error()});
@@ -198,12 +215,22 @@ Attempt Server::introduce() {
 }
 
 Attempt Server::check_access() {
-  const KubeResult<std::vector<std::string>> missing =
-      missing_permissions(*api_, *self_.load(), needed_permissions(*config_.policy, config_.role.signer));
+  std::vector<AccessQuestion> needed = needed_permissions(*config_.policy, config_.role.signer);
+  if (config_.serving_place) {
+    std::ranges::move(serving_permissions(*config_.serving_place), std::back_inserter(needed));
+  }
+  const KubeResult<std::vector<std::string>> missing = missing_permissions(*api_, *self_.load(), needed);
   if (!missing) {
     return failed("asking the API server what we may do", missing.error());
   }
   return missing->empty() || hopeless(*missing) ? Attempt::kDone : Attempt::kHopeless;
+}
+
+Attempt Server::keep_serving() {
+  if (upkeep_) {
+    upkeep_->start();
+  }
+  return Attempt::kDone;
 }
 
 Attempt Server::load_authorities() {
@@ -282,6 +309,9 @@ tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr
 void Server::stop() {
   log(LogLevel::kInfo, "stopping");
   reload_.request_stop();
+  if (upkeep_) {
+    upkeep_->request_stop();
+  }
   if (serving_) {
     serving_->request_stop();
   }
@@ -302,6 +332,9 @@ std::vector<ReadinessCheck> Server::readiness() const {
   const char* const note = reload_.state().last_taken ? "" : "the file is not the policy in force; the log says why";
   std::vector<ReadinessCheck> checks = {{.name = "policy", .problem = "", .note = note}};
   std::ranges::move(readiness_.checks(), std::back_inserter(checks));
+  if (upkeep_) {
+    checks.push_back(upkeep_->check());
+  }
   if (serving_) {
     checks.push_back(serving_check(serving_->state(), now_seconds()));
   }
@@ -344,10 +377,11 @@ int Server::run() {
   }
   api_ = *std::move(client);
   if (!open_logs() || (!config_.ca_dir.empty() && load_authorities() != Attempt::kDone) ||
-      (!config_.tls.key_pem.empty() && !start_front()) || (!config_.metrics_listen.empty() && !start_metrics())) {
+      ((config_.serving_place || !config_.tls.key_pem.empty()) && !start_front()) ||
+      (!config_.metrics_listen.empty() && !start_metrics())) {
     return kExitUsage;
   }
-  std::vector<Attempt (Server::*)()> steps = {&Server::introduce, &Server::check_access};
+  std::vector<Attempt (Server::*)()> steps = {&Server::introduce, &Server::check_access, &Server::keep_serving};
   if (!config_.ca_namespace.empty()) {
     steps.push_back(&Server::load_authorities);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "policy/policy.h"
@@ -20,14 +21,15 @@ struct ServerConfig {
   std::string policy_file;
   std::shared_ptr<const Policy> policy;  ///< what the file held
   ClusterAccess access;
-  std::string listen;          ///< "ADDRESS:PORT"
-  TlsIdentity tls;             ///< empty: nothing is served; only without the webhook's role
-  ServingFiles tls_files;      ///< what held it
-  std::string ca_dir;          ///< either this
-  std::string ca_namespace;    ///< or this
-  std::string audit_log;       ///< path, or "-"
-  std::string review_log;      ///< path, or "-"
-  std::string metrics_listen;  ///< "ADDRESS:PORT"; empty: no metrics are served
+  std::string listen;                         ///< "ADDRESS:PORT"
+  TlsIdentity tls;                            ///< empty: nothing is served; only without the webhook's role
+  ServingFiles tls_files;                     ///< what held it
+  std::optional<ServingPlace> serving_place;  ///< in place of both files: where it is kept
+  std::string ca_dir;                         ///< either this
+  std::string ca_namespace;                   ///< or this
+  std::string audit_log;                      ///< path, or "-"
+  std::string review_log;                     ///< path, or "-"
+  std::string metrics_listen;                 ///< "ADDRESS:PORT"; empty: no metrics are served
 };
 
 /// Serves until SIGTERM or SIGINT and then drains: exit code 0. What cannot work as configured (a file, a CA, a

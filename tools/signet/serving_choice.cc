@@ -40,7 +40,7 @@ std::string invalidity(const ServingPeriod& period, std::chrono::sys_seconds now
 ReadinessCheck serving_check(const ServingState& state, std::chrono::sys_seconds now) {
   return {.name = "serving-certificate",
           .problem = invalidity(state.period, now),
-          .note = state.last_taken ? "" : "the files are not what is in use; the log says why"};
+          .note = state.last_taken ? "" : "another was not taken; the log says why"};
 }
 
 ServingChoice::ServingChoice(const TlsIdentity& in_use, Show show)

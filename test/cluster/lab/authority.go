@@ -32,7 +32,16 @@ func (a *Authority) NewIntermediate(commonName string) (*Authority, error) {
 	return newAuthority(commonName, a)
 }
 
+// NewRootSince makes a self-signed P-256 CA that has been valid for that long, and is for as long as it says from now on.
+func NewRootSince(commonName string, past, left time.Duration) (*Authority, error) {
+	return authorityBetween(commonName, nil, time.Now().Add(-past), time.Now().Add(left))
+}
+
 func newAuthority(commonName string, parent *Authority) (*Authority, error) {
+	return authorityBetween(commonName, parent, time.Now().Add(-time.Hour), time.Now().AddDate(10, 0, 0))
+}
+
+func authorityBetween(commonName string, parent *Authority, notBefore, notAfter time.Time) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -40,8 +49,8 @@ func newAuthority(commonName string, parent *Authority) (*Authority, error) {
 	made := &Authority{Key: key, parent: parent}
 	template := &x509.Certificate{
 		Subject:               pkix.Name{Organization: []string{"Signet test"}, CommonName: commonName},
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().AddDate(10, 0, 0),
+		NotBefore:             notBefore,
+		NotAfter:              notAfter,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
@@ -174,12 +183,38 @@ func ParsePEM(data []byte) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-func writeKey(path string, key crypto.Signer) error {
+// ServingFor issues a certificate for servers of that name, valid for as long as it says, with a new key: both PEM.
+func (a *Authority) ServingFor(dnsName string, past, left time.Duration) (certificate, key []byte, err error) {
+	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	issued, err := a.Sign(&x509.Certificate{
+		NotBefore:   time.Now().Add(-past),
+		NotAfter:    time.Now().Add(left),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{dnsName},
+	}, signer.Public())
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err = KeyPEM(signer)
+	return PEM(issued), key, err
+}
+
+// KeyPEM is the key in PKCS#8.
+func KeyPEM(key crypto.Signer) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
+}
+
+func writeKey(path string, key crypto.Signer) error {
+	text, err := KeyPEM(key)
 	if err != nil {
 		return err
 	}
-	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return writeFile(path, text)
 }
 
 func writeFile(path string, data []byte) error {

@@ -134,11 +134,11 @@ func (i *Installation) Account(ctx context.Context, name string) (*Account, erro
 }
 
 // Ready asks the webhook's /readyz.
-func (i *Installation) Ready() error { return answersReady(i.serving, i.port) }
+func (i *Installation) Ready() error { return answersReady(&tls.Config{RootCAs: i.serving}, i.port) }
 
-func answersReady(roots *x509.CertPool, port int) error {
+func answersReady(trusted *tls.Config, port int) error {
 	client := &http.Client{Timeout: readyTimeout,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+		Transport: &http.Transport{TLSClientConfig: trusted, DisableKeepAlives: true}}
 	response, err := client.Get(fmt.Sprintf("https://127.0.0.1:%d/readyz", port))
 	if err != nil {
 		return err

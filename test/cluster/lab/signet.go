@@ -49,6 +49,8 @@ type Signet struct {
 	Records string // audit and process logs: the same folder, unless set otherwise
 	// Arguments of `signet serve` beside those that its role needs.
 	Arguments []string
+	// Where Signet keeps its serving certificate itself, for the name localhost, in the account's namespace; empty: in files.
+	ServingSecret string
 
 	binary     string
 	account    *Account
@@ -115,11 +117,18 @@ func (s *Signet) RenewServing() error { return s.serving.WriteServing(s.ServingF
 // Address is where Signet is served.
 func (s *Signet) Address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
-// ClientTLS is for clients of that address, which trust what the API server trusts.
+// ClientTLS is for clients of that address, which trust what the API server is to trust.
 func (s *Signet) ClientTLS() *tls.Config {
 	roots := x509.NewCertPool()
-	roots.AddCert(s.serving.Certificate)
-	return &tls.Config{RootCAs: roots}
+	if s.ServingSecret == "" {
+		roots.AddCert(s.serving.Certificate)
+		return &tls.Config{RootCAs: roots}
+	}
+	secret, err := s.account.cluster.Admin().CoreV1().Secrets(s.account.Namespace).Get(context.Background(), s.ServingSecret, metav1.GetOptions{})
+	if err == nil {
+		roots.AppendCertsFromPEM(secret.Data["ca.crt"])
+	}
+	return &tls.Config{RootCAs: roots, ServerName: "localhost"} // without roots no server is trusted
 }
 
 // AuditLog is the file of the issuance records; there is one writer, whatever the role.
@@ -140,8 +149,12 @@ func (s *Signet) Launch(role string) (*Process, error) {
 	}
 	if role != "signer" {
 		args = append(args, "--review-log", s.ReviewLog(), "--listen", s.Address())
-		certificate, key := s.ServingFiles()
-		args = append(args, "--tls-cert", certificate, "--tls-key", key)
+		if s.ServingSecret != "" {
+			args = append(args, "--serving-secret", s.account.Namespace+"/"+s.ServingSecret, "--serving-name", "localhost")
+		} else {
+			certificate, key := s.ServingFiles()
+			args = append(args, "--tls-cert", certificate, "--tls-key", key)
+		}
 	}
 	return StartProcess("signet-"+role, s.Records, s.binary, append(args, s.Arguments...)...)
 }
@@ -168,7 +181,7 @@ func (s *Signet) Serve(role string) (*Process, error) {
 }
 
 func (s *Signet) answersReady() error {
-	return answersReady(s.ClientTLS().RootCAs, s.port)
+	return answersReady(s.ClientTLS(), s.port)
 }
 
 // Run runs another of signet's commands to its end, and returns what it printed. An exit code other than 0 is an *exec.ExitError
@@ -181,8 +194,11 @@ func (s *Signet) Run(ctx context.Context, args ...string) (string, error) {
 // Register applies what `signet render webhooks` prints, as an administrator does. The API server takes a moment to hear of
 // it: wait for its effect.
 func (s *Signet) Register(ctx context.Context) error {
-	objects, err := s.rendered(ctx, "webhooks", "--url", "https://"+s.Address(),
-		"--ca-bundle", s.in("serving-ca.crt"), "--account", s.account.Username())
+	target := []string{"--url", "https://" + s.Address(), "--ca-bundle", s.in("serving-ca.crt")}
+	if s.ServingSecret != "" {
+		target = []string{"--url", fmt.Sprintf("https://localhost:%d", s.port)}
+	}
+	objects, err := s.rendered(ctx, "webhooks", append(target, "--account", s.account.Username())...)
 	if err != nil {
 		return err
 	}

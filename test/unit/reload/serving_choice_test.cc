@@ -183,7 +183,7 @@ TEST_CASE("readiness tells a certificate that nobody takes, and files that were 
     std::chrono::sys_seconds now;
     std::string problem, note;
   };
-  const std::string note = "the files are not what is in use; the log says why";
+  const std::string note = "another was not taken; the log says why";
   const std::vector<Row> rows = {
       {"in order", true, kNow, "", ""},
       {"in its last second", true, kNow + 1h, "", ""},

@@ -46,9 +46,9 @@ class Stage {
     write(first);
     first.client_ca_pem = authority("clients");
     folder.replace("ca.crt", first.client_ca_pem);
-    reload.emplace(ServingFiles{.certificate = folder.at("tls.crt").string(),
-                                .key = folder.at("tls.key").string(),
-                                .client_ca = folder.at("ca.crt").string()},
+    reload.emplace(look_at(ServingFiles{.certificate = folder.at("tls.crt").string(),
+                                        .key = folder.at("tls.key").string(),
+                                        .client_ca = folder.at("ca.crt").string()}),
                    first, *serving_period(first), [this](const TlsIdentity&) -> tl::expected<void, std::string> {
                      ++shown;
                      return {};
