@@ -62,6 +62,15 @@ class Server {
         current_({.policy = config_.policy, .authorities = nullptr, .issuers = nullptr}),
         reload_(config_.policy_file, config_.policy->digest(), start, random_fraction) {}
 
+  // Who asks the front asks about parts that go before it.
+  ~Server() {
+    if (front_ != nullptr) {
+      front_->drain(std::chrono::milliseconds(0));
+    }
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
   int run();
 
  private:

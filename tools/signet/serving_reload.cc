@@ -44,7 +44,7 @@ ServingLook look_at(const ServingFiles& files) {
   };
 }
 
-ServingLook look_at(const ServingUpkeep& upkeep, const std::string& client_ca) {
+ServingLook look_at(ServingUpkeep& upkeep, const std::string& client_ca) {
   return [&upkeep, generation = std::uint64_t{0},
           client_ca = watch(client_ca)](bool asked) mutable -> std::optional<ServingTexts> {
     auto new_client_ca = client_ca ? client_ca->look() : std::nullopt;

@@ -30,7 +30,7 @@ struct ServingFiles {
 
 [[nodiscard]] ServingLook look_at(const ServingFiles& files);
 /// At what `upkeep` keeps, which must outlive it, and the client CAs in a file; empty: none.
-[[nodiscard]] ServingLook look_at(const ServingUpkeep& upkeep, const std::string& client_ca);
+[[nodiscard]] ServingLook look_at(ServingUpkeep& upkeep, const std::string& client_ca);
 
 /// Shows the serving identity that a look finds whenever it is another one, on a thread of its own, and logs what came
 /// of it.

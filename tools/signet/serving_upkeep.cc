@@ -29,8 +29,9 @@ void ServingUpkeep::start() {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
-TlsIdentity ServingUpkeep::identity() const {
+TlsIdentity ServingUpkeep::identity() {
   const std::lock_guard lock(mutex_);
+  shown_ = generation_;
   return identity_;
 }
 
@@ -41,8 +42,10 @@ std::uint64_t ServingUpkeep::generation() const {
 
 ReadinessCheck ServingUpkeep::check() const {
   const std::lock_guard lock(mutex_);
-  const std::string text = problem_.empty() && !is_shared_ ? "not kept yet" : problem_;
-  return {.name = "serving-secret", .problem = is_shared_ ? "" : text, .note = is_shared_ ? text : ""};
+  // The first one that is shown is our own, which nobody trusts unless it is the one that is kept.
+  const bool is_shown = is_shared_ && (shown_ > 0 || generation_ == 0);
+  const std::string text = problem_.empty() && !is_shown ? "not kept yet" : problem_;
+  return {.name = "serving-secret", .problem = is_shown ? "" : text, .note = is_shown ? text : ""};
 }
 
 void ServingUpkeep::run(const std::stop_token& stop) {

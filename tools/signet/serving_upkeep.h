@@ -28,12 +28,12 @@ class ServingUpkeep {
   /// No further look is begun.
   void request_stop() { thread_.request_stop(); }
 
-  /// What is to be shown, without client CAs.
-  [[nodiscard]] TlsIdentity identity() const;
+  /// What is to be shown, without client CAs; counts as shown from then on.
+  [[nodiscard]] TlsIdentity identity();
   /// How often that has become another.
   [[nodiscard]] std::uint64_t generation() const;
 
-  /// What /readyz tells: a problem until the Secret holds what is shown, later a note where something could not be
+  /// What /readyz tells: a problem until what the Secret holds was shown, later a note where something could not be
   /// mended.
   [[nodiscard]] ReadinessCheck check() const;
 
@@ -47,6 +47,7 @@ class ServingUpkeep {
   mutable std::mutex mutex_;
   TlsIdentity identity_;          ///< guarded by mutex_
   std::uint64_t generation_ = 0;  ///< guarded by mutex_
+  std::uint64_t shown_ = 0;       ///< the generation that was; guarded by mutex_
   bool is_shared_ = false;        ///< guarded by mutex_
   std::string problem_;           ///< guarded by mutex_
   std::jthread thread_;
