@@ -106,8 +106,19 @@ Connection::Step Connection::handshake(TimePoint now) {
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_.get());
   if (result != 1) {
-    return wants_of(result);
+    const Wants wants = wants_of(result);
+    if (!broken_ || SSL_get_verify_result(ssl_.get()) == X509_V_OK) {
+      return wants;
+    }
+    // The alert that was sent says what is wrong with the certificate: what the client sends behind it must not reset
+    // the connection before it is read.
+    broken_ = false;
+    ::shutdown(fd_.get(), SHUT_WR);
+    enter(Phase::kLingering, now);
+    return std::nullopt;
   }
+  client_ = standing_of(*ssl_);
+  stranger_ = client_ != ClientStanding::kVerified;
   enter(Phase::kIdle, now);
   return std::nullopt;
 }
@@ -136,7 +147,7 @@ bool Connection::take_head(TimePoint now) {
     refuse(head.error(), now);
     return true;
   }
-  if (const auto admitted = exchange_.admit(*head); !admitted) {
+  if (const auto admitted = exchange_.admit(*head, client_ != ClientStanding::kUnknown); !admitted) {
     refuse(admitted.error(), now);
     return true;
   }
@@ -168,7 +179,7 @@ bool Connection::take_request(TimePoint now, bool last) {
     in_.shrink_to_fit();
   }
   head_scanned_ = 0;
-  stranger_ = false;
+  stranger_ = client_ == ClientStanding::kUnknown;
   out_ = *std::move(answer);
   close_when_written_ = close;
   enter(Phase::kWriting, now);

@@ -49,7 +49,8 @@ class Connection {
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] TimePoint phase_began() const { return phase_began_; }
   [[nodiscard]] TimePoint deadline() const { return deadline_; }
-  // No request of it has come to be answered yet: anybody can open one.
+  // Where clients are asked for certificates, one that showed none; else one of which no request has come to be
+  // answered yet. Anybody can open such a connection.
   [[nodiscard]] bool is_stranger() const { return stranger_; }
   // Memory held for the request.
   [[nodiscard]] std::size_t buffered_bytes() const { return in_.capacity(); }
@@ -81,6 +82,8 @@ class Connection {
   // After a fatal error of TLS or of the socket nothing may be sent, not even a goodbye.
   bool broken_ = false;
   bool stranger_ = true;
+  // As of the handshake; nobody is known before.
+  ClientStanding client_ = ClientStanding::kUnknown;
 
   // What was received and not yet answered: the request being read, and what was sent after it.
   std::string in_;

@@ -89,8 +89,8 @@ HttpExchange::HttpExchange(std::vector<HttpRoute> routes, HttpHandler handler, s
 
 HttpExchange::~HttpExchange() = default;
 
-tl::expected<void, HttpRefusal> HttpExchange::admit(const HttpRequestHead& head) const {
-  return find_route(head, routes_, max_body_bytes_);
+tl::expected<void, HttpRefusal> HttpExchange::admit(const HttpRequestHead& head, bool known_client) const {
+  return find_route(head, routes_, max_body_bytes_, known_client);
 }
 
 tl::expected<std::string, HttpRefusal> HttpExchange::answer(const HttpRequestHead& head, std::string_view body,

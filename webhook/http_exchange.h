@@ -24,8 +24,8 @@ class HttpExchange {
   HttpExchange(const HttpExchange&) = delete;
   HttpExchange& operator=(const HttpExchange&) = delete;
 
-  // Whether answer() may be called, decided before the body is there.
-  [[nodiscard]] tl::expected<void, HttpRefusal> admit(const HttpRequestHead& head) const;
+  // Whether answer() may be called, decided before the body is there. `known_client`: as find_route() has it.
+  [[nodiscard]] tl::expected<void, HttpRefusal> admit(const HttpRequestHead& head, bool known_client) const;
   // `head` has been admitted and `body` is all of its body. `close` says in the answer that the connection ends with
   // it.
   // The refusal, a 500, is for an httplib that does not read what we gave it.

@@ -20,11 +20,14 @@ bool is_json(std::string_view content_type) {
 }  // namespace
 
 tl::expected<void, HttpRefusal> find_route(const HttpRequestHead& head, std::span<const HttpRoute> routes,
-                                           std::size_t max_body_bytes) {
+                                           std::size_t max_body_bytes, bool known_client) {
   const auto route = std::find_if(routes.begin(), routes.end(),
                                   [&](const HttpRoute& candidate) { return candidate.path == head.path; });
   if (route == routes.end()) {
     return tl::unexpected(HttpRefusal{404, "no such path"});
+  }
+  if (route->for_known_clients && !known_client) {
+    return tl::unexpected(HttpRefusal{403, "this path is for clients that show a certificate"});
   }
   const std::string_view method = route->takes_json ? "POST" : "GET";
   if (head.method != method) {

@@ -158,7 +158,7 @@ tl::expected<std::unique_ptr<HttpsFront>, std::string> HttpsFront::start(std::st
                                                                          const Limits& limits,
                                                                          std::vector<HttpRoute> routes,
                                                                          HttpHandler handler) {
-  auto tls = make_tls_context(identity.certificate_pem, identity.key_pem);
+  auto tls = make_tls_context(identity);
   if (!tls) {
     return tl::unexpected(tls.error());
   }
@@ -178,7 +178,7 @@ std::uint16_t HttpsFront::port() const { return impl_->port(); }
 FrontCounts HttpsFront::counts() const { return impl_->counts(); }
 
 tl::expected<void, std::string> HttpsFront::set_identity(const TlsIdentity& identity) {
-  auto tls = make_tls_context(identity.certificate_pem, identity.key_pem);
+  auto tls = make_tls_context(identity);
   if (!tls) {
     return tl::unexpected(tls.error());
   }

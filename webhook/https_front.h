@@ -12,18 +12,14 @@
 #include "webhook/front_limits.h"
 #include "webhook/http_message.h"
 #include "webhook/http_route.h"
+#include "webhook/tls_identity.h"
 
 namespace signet {
 
-// A server's certificate with its intermediates, and its unencrypted private key, both PEM.
-struct TlsIdentity {
-  std::string certificate_pem;
-  std::string key_pem;
-};
-
 // The HTTPS server in front of the reviews: HTTP/1.1 and 1.0 over TLS 1.2 or 1.3, for clients of which most may be
 // hostile. Only complete requests for a known route, of sound framing and within the limits, reach the handler; the
-// rest is answered here with a fixed text or just closed. Nothing of a request is logged.
+// rest is answered here with a fixed text or just closed. Where the identity has client CAs, what is asked of a route
+// for known clients without one of their certificates is the rest, too. Nothing of a request is logged.
 //
 // Its threads take no signals, and SIGPIPE is ignored from the first start() on (httplib does that).
 class HttpsFront {
@@ -50,7 +46,7 @@ class HttpsFront {
 
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] FrontCounts counts() const;
-  // For connections from now on; after an error the identity stays what it was.
+  // For connections from now on; those that are open stay as they are. After an error the identity is what it was.
   [[nodiscard]] tl::expected<void, std::string> set_identity(const TlsIdentity& identity);
   // From now on every answer closes its connection: under load its peers move to another server, none of them in the
   // middle of a request, as could happen to an idle connection that drain() closes.

@@ -4,8 +4,9 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <tl/expected.hpp>
+
+#include "webhook/tls_identity.h"
 
 namespace signet {
 
@@ -17,9 +18,21 @@ using SslPtr = std::unique_ptr<SSL, SslFree>;
 using SslContextPtr = std::shared_ptr<SSL_CTX>;
 
 // A server's TLS: 1.2 with forward secrecy and an AEAD, or 1.3; HTTP/1.1 by ALPN; no compression, renegotiation,
-// resumption. `certificate_pem` holds the server's certificate and then its intermediates, `key_pem` an unencrypted
-// private key of that certificate. The error says which of the two is wrong and how; it holds no byte of either.
-[[nodiscard]] tl::expected<SslContextPtr, std::string> make_tls_context(std::string_view certificate_pem,
-                                                                        std::string_view key_pem);
+// resumption. Where the identity has client CAs, every client is asked for a certificate in the handshake and may have
+// none; the handshake fails with one that does not lead to one of these CAs, is not valid now, or does not have
+// clientAuth among its extended key usages (RFC 5280 §4.2.1.12). The error says which part of the identity is wrong and
+// how; it holds no byte of it.
+[[nodiscard]] tl::expected<SslContextPtr, std::string> make_tls_context(const TlsIdentity& identity);
+
+// What is known of the client at the end of a handshake.
+enum class ClientStanding {
+  // It was not asked for a certificate.
+  kNotAsked,
+  // It was, and showed none.
+  kUnknown,
+  // It showed one that is as make_tls_context() wants it, and has the key of it.
+  kVerified,
+};
+[[nodiscard]] ClientStanding standing_of(const SSL& ssl);
 
 }  // namespace signet

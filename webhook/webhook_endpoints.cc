@@ -56,8 +56,8 @@ std::vector<HttpRoute> health_routes() {
 
 std::vector<HttpRoute> webhook_routes() {
   std::vector<HttpRoute> routes = health_routes();
-  routes.push_back({.path = std::string(kValidate), .takes_json = true});
-  routes.push_back({.path = std::string(kMutate), .takes_json = true});
+  routes.push_back({.path = std::string(kValidate), .takes_json = true, .for_known_clients = true});
+  routes.push_back({.path = std::string(kMutate), .takes_json = true, .for_known_clients = true});
   return routes;
 }
 

@@ -36,7 +36,7 @@ struct WebhookWiring {
 };
 
 /// /validate, /mutate, /livez and /readyz. A body that is no AdmissionReview is answered with 400 and the reason;
-/// health is plain text, one line a check, 503 while one fails.
+/// health is plain text, one line a check, 503 while one fails. Reviews are for known clients, health is for everybody.
 [[nodiscard]] std::vector<HttpRoute> webhook_routes();
 /// Of these only /livez and /readyz, for a process that answers no reviews.
 [[nodiscard]] std::vector<HttpRoute> health_routes();

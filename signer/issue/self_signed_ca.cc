@@ -1,7 +1,6 @@
 #include "signer/issue/self_signed_ca.h"
 
 #include <openssl/objects.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "signer/issue/ca_key.h"
 #include "signer/issue/certificate_authority.h"
 #include "signer/issue/certificate_parts.h"
+#include "signer/issue/new_key.h"
 #include "signer/trust/issuer_chain.h"
 
 namespace signet {
@@ -25,33 +25,6 @@ constexpr int kCrlSign = 6;
 
 // The one octet that DER has for TRUE (X.690 §11.1); OpenSSL writes whatever it is given.
 constexpr int kDerTrue = 0xFF;
-
-EvpPkeyPtr make_key(KeyType type) {
-  const auto ec = [](const char* curve) { return EvpPkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve)); };
-  const auto rsa = [](std::size_t bits) { return EvpPkeyPtr(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", bits)); };
-  switch (type) {
-    case KeyType::kEcdsaP256:
-      return ec("P-256");
-    case KeyType::kEcdsaP384:
-      return ec("P-384");
-    case KeyType::kRsa2048:
-      return rsa(2048);
-    case KeyType::kRsa3072:
-      return rsa(3072);
-    case KeyType::kRsa4096:
-      return rsa(4096);
-  }
-  return nullptr;
-}
-
-// Empty if that failed. The buffer is wiped by OpenSSL, the text is the caller's to wipe.
-std::string pkcs8_pem(const EVP_PKEY& key) {
-  const BioPtr bio(BIO_new(BIO_s_secmem()));
-  if (!bio || PEM_write_bio_PKCS8PrivateKey(bio.get(), &key, nullptr, nullptr, 0, nullptr, nullptr) != 1) return {};
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(bio.get(), &text);
-  return length > 0 ? std::string(text, static_cast<std::size_t>(length)) : std::string();
-}
 
 bool set_names(X509& certificate, const std::string& common_name) {
   const X509NamePtr name(X509_NAME_new());
@@ -104,7 +77,7 @@ tl::expected<TlsSecret, std::string> make_self_signed_ca(const std::string& comm
     return tl::unexpected("\"" + common_name + "\" cannot be a CA's common name: that has 1 to " +
                           std::to_string(kMaxCommonNameBytes) + " bytes");
   }
-  const EvpPkeyPtr key = make_key(profile.key);
+  const EvpPkeyPtr key = new_private_key(profile.key);
   if (!key) return tl::unexpected("cannot make a key: " + drain_openssl_errors());
   TlsSecret ca;
   ca.tls_key = pkcs8_pem(*key);

@@ -119,6 +119,24 @@ void write_spec(JsonWriter& json, const Lease& lease) {
   json.end_object();
 }
 
+KubeResult<std::string> path_of(WebhookKind kind, const std::string& name) {
+  const auto in_path = segment(name);
+  if (!in_path) return not_a_name(name);
+  const std::string_view resource =
+      kind == WebhookKind::kValidating ? "validatingwebhookconfigurations" : "mutatingwebhookconfigurations";
+  return "/apis/admissionregistration.k8s.io/v1/" + std::string(resource) + '/' + *in_path;
+}
+
+// Text in the order in which it is added, which is in one buffer alone and so can be wiped.
+std::string joined_once(const std::vector<std::string>& parts) {
+  std::size_t size = 0;
+  for (const std::string& part : parts) size += part.size();
+  std::string text;
+  text.reserve(size);
+  for (const std::string& part : parts) text += part;
+  return text;
+}
+
 template <typename Object>
 KubeResult<Object> decode(const std::string& body) {
   const auto document = JsonDocument::parse(body, kObjectLimits);
@@ -502,6 +520,110 @@ KubeResult<std::vector<AccessRule>> HttpKubeClient::what_may_i() {
                      .names = {names.begin(), names.end()}});
   }
   return rules;
+}
+
+KubeResult<SecretData> HttpKubeClient::get_secret(const std::string& name_space, const std::string& name) {
+  const auto path = path_in_namespace(kNamespacePath, name_space, "secrets", name);
+  if (!path) return tl::unexpected(path.error());
+  auto body = transport_->get(*path);
+  if (!body) return tl::unexpected(body.error());
+  const auto document = JsonDocument::parse(*body, kObjectLimits);
+  wipe_secret(*body);
+  if (!document) return bad_response(document.error());
+  const JsonView root = document->root();
+  SecretData data;
+  data.resource_version = root.at("metadata", "resourceVersion").as_string().value_or("");
+  if (data.resource_version.empty()) return bad_response("the Secret has no metadata.resourceVersion");
+  for (const auto& [key, value] : root.get("data").members()) {
+    auto bytes = base64_decode(value.as_string().value_or("?"));
+    if (!bytes) return bad_response("Secret " + name_space + '/' + name + ": a value of data is not base64");
+    data.values.insert_or_assign(std::string(key), *std::move(bytes));
+  }
+  return data;
+}
+
+KubeResult<void> HttpKubeClient::write_secret(const std::string& name_space, const std::string& name,
+                                              const SecretData& data) {
+  const auto path = path_in_namespace(kNamespacePath, name_space, "secrets", name);
+  if (!path) return tl::unexpected(path.error());
+  const bool is_new = data.resource_version.empty();
+  JsonWriter json;
+  json.begin_object();
+  if (is_new) json.key("apiVersion").string("v1").key("kind").string("Secret").key("type").string("Opaque");
+  json.key("metadata").begin_object().key(is_new ? "name" : "resourceVersion");
+  json.string(is_new ? name : data.resource_version);
+  if (is_new) json.key("labels").begin_object().key("app.kubernetes.io/managed-by").string("signet").end_object();
+  json.end_object().key("data").begin_object();
+
+  std::vector<std::string> parts = {json.take()};
+  for (const auto& [key, value] : data.values) {
+    std::string quoted;
+    append_json_string(quoted, key);
+    parts.push_back((parts.size() > 1 ? "\"," : "") + quoted + ":\"");
+    parts.push_back(base64_encode(value));
+  }
+  parts.emplace_back(data.values.empty() ? "}}" : "\"}}");
+  ApiRequest request;
+  request.method = is_new ? "POST" : "PATCH";
+  request.path = (is_new ? path->substr(0, path->rfind('/')) : *path) + "?fieldManager=signet";
+  request.content_type = is_new ? "application/json" : "application/merge-patch+json";
+  request.body = joined_once(parts);
+  auto body = transport_->call(request);
+  for (std::string& part : parts) wipe_secret(part);
+  wipe_secret(request.body);
+  if (!body) return tl::unexpected(body.error());
+  wipe_secret(*body);
+  return {};
+}
+
+KubeResult<WebhookClients> HttpKubeClient::get_webhooks(WebhookKind kind, const std::string& name) {
+  const auto path = path_of(kind, name);
+  if (!path) return tl::unexpected(path.error());
+  const auto body = transport_->get(*path);
+  if (!body) return tl::unexpected(body.error());
+  const auto document = JsonDocument::parse(*body, kObjectLimits);
+  if (!document) return bad_response(document.error());
+  WebhookClients clients;
+  clients.resource_version = document->root().at("metadata", "resourceVersion").as_string().value_or("");
+  if (clients.resource_version.empty()) return bad_response("the configuration has no metadata.resourceVersion");
+  for (const JsonView webhook : document->root().get("webhooks").elements()) {
+    const JsonView config = webhook.get("clientConfig");
+    const auto text = [](JsonView view) { return std::string(view.as_string().value_or("")); };
+    auto ca_bundle = base64_decode(config.get("caBundle").as_string().value_or(""));
+    if (!ca_bundle) return bad_response("a caBundle of the configuration is not base64");
+    clients.webhooks.push_back({.name = text(webhook.get("name")),
+                                .url = text(config.get("url")),
+                                .service_namespace = text(config.at("service", "namespace")),
+                                .service_name = text(config.at("service", "name")),
+                                .ca_bundle = *std::move(ca_bundle)});
+  }
+  return clients;
+}
+
+KubeResult<void> HttpKubeClient::set_ca_bundle(WebhookKind kind, const std::string& name,
+                                               const std::string& resource_version,
+                                               const std::vector<std::string>& webhooks, const std::string& ca_bundle) {
+  const auto path = path_of(kind, name);
+  if (!path) return tl::unexpected(path.error());
+  // The list is merged by name (https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy): what
+  // else is in an entry, and the other entries, stay.
+  JsonWriter json;
+  json.begin_object().key("metadata").begin_object().key("resourceVersion").string(resource_version).end_object();
+  json.key("webhooks").begin_array();
+  for (const std::string& webhook : webhooks) {
+    json.begin_object().key("name").string(webhook).key("clientConfig").begin_object();
+    json.key("caBundle").string(base64_encode(ca_bundle)).end_object().end_object();
+  }
+  json.end_array().end_object();
+  ApiRequest request;
+  request.method = "PATCH";
+  request.path = *path + "?fieldManager=signet";
+  request.content_type = "application/strategic-merge-patch+json";
+  request.body = json.take();
+  request.max_body_bytes = kMaxObjectBytes;
+  const auto body = transport_->call(request);
+  if (!body) return tl::unexpected(body.error());
+  return {};
 }
 
 }  // namespace signet

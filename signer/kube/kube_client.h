@@ -7,12 +7,13 @@
 
 #include "signer/kube/kube_api.h"
 #include "signer/kube/kubeconfig.h"
+#include "signer/kube/serving_api.h"
 
 namespace signet {
 
 // The API server behind a ClusterAccess, over HTTPS. Keeps a few connections alive for calls from several threads; a
 // watch has one of its own. Answers are bounded in size and time. SIGPIPE must be ignored in the process.
-class HttpKubeClient : public KubeApi {
+class HttpKubeClient : public KubeApi, public ServingApi {
  public:
   // Reads the certificates and the key and connects to nothing. The error says which of them is bad.
   [[nodiscard]] static tl::expected<std::unique_ptr<HttpKubeClient>, std::string> create(const ClusterAccess& access);
@@ -42,6 +43,15 @@ class HttpKubeClient : public KubeApi {
   [[nodiscard]] KubeResult<std::string> who_am_i() override;
   [[nodiscard]] KubeResult<bool> may_i(const AccessQuestion& question) override;
   [[nodiscard]] KubeResult<std::vector<AccessRule>> what_may_i() override;
+
+  [[nodiscard]] KubeResult<SecretData> get_secret(const std::string& name_space, const std::string& name) override;
+  [[nodiscard]] KubeResult<void> write_secret(const std::string& name_space, const std::string& name,
+                                              const SecretData& data) override;
+  [[nodiscard]] KubeResult<WebhookClients> get_webhooks(WebhookKind kind, const std::string& name) override;
+  [[nodiscard]] KubeResult<void> set_ca_bundle(WebhookKind kind, const std::string& name,
+                                               const std::string& resource_version,
+                                               const std::vector<std::string>& webhooks,
+                                               const std::string& ca_bundle) override;
 
  private:
   [[nodiscard]] KubeResult<void> patch_csr(const std::string& name, std::string_view subresource,

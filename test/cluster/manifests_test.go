@@ -235,7 +235,8 @@ func (p permission) takenFrom(rules []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 		} else if i == p.rule { // without its only name it would be for all
 			rule.Verbs = lab.Lacking(rule.Verbs, []string{p.verb})
 		}
-		if len(rule.Verbs) > 0 {
+		named := len(rules[i].ResourceNames) > 0
+		if len(rule.Verbs) > 0 && (!named || len(rule.ResourceNames) > 0) { // no names at all would be every name
 			left = append(left, rule)
 		}
 	}

@@ -97,6 +97,25 @@ std::vector<AccessQuestion> lease_permissions(const std::string& name_space, con
   return questions;
 }
 
+std::vector<AccessQuestion> serving_permissions(const ServingPlace& place) {
+  std::vector<AccessQuestion> questions;
+  for (const char* const verb : {"get", "patch"}) {
+    AccessQuestion on_secret = on_core(verb, "secrets");
+    on_secret.name = place.secret;
+    on_secret.name_space = place.name_space;
+    questions.push_back(std::move(on_secret));
+    for (const char* const resource : {"validatingwebhookconfigurations", "mutatingwebhookconfigurations"}) {
+      questions.push_back({.verb = verb,
+                           .group = "admissionregistration.k8s.io",
+                           .resource = resource,
+                           .subresource = {},
+                           .name = kWebhookConfiguration,
+                           .name_space = {}});
+    }
+  }
+  return questions;
+}
+
 KubeResult<std::vector<std::string>> missing_permissions(KubeApi& api, const std::string& self,
                                                          const std::vector<AccessQuestion>& questions) {
   // What they do not grant is asked for by itself: an API server need not enumerate, nor let us ask it to.

@@ -100,6 +100,12 @@ std::vector<MetricFamily> families_of(const MetricReadings& readings, const Issu
   if (readings.connections) {
     add_connections(families, *readings.connections);
   }
+  if (readings.serving_not_after) {
+    MetricFamily expiry = family(MetricType::Gauge, "signet_serving_certificate_not_after_timestamp_seconds",
+                                 "When the webhook's serving certificate expires, in seconds since 1970.");
+    add(expiry, {}, static_cast<double>(readings.serving_not_after->time_since_epoch().count()));
+    families.push_back(std::move(expiry));
+  }
   MetricFamily records = family(MetricType::Counter, "signet_audit_records_total",
                                 "Records of the issuance log that were written or could not be, and reviews that no "
                                 "line of the review log tells of.");

@@ -40,6 +40,7 @@ struct MetricReadings {
   std::optional<PolicyState> policy;
   std::optional<Signing> signing;
   std::optional<FrontCounts> connections;
+  std::optional<std::chrono::sys_seconds> serving_not_after;
   std::optional<std::uint64_t> reviews_dropped;
   std::map<std::string, std::chrono::sys_seconds, std::less<>> ca_not_after;  ///< by signer
 };

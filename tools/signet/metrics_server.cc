@@ -136,7 +136,7 @@ std::string MetricsServer::answer_to(std::string_view head) {
   if (!parsed) {
     return refusal_text(parsed.error());
   }
-  if (const auto admitted = exchange_.admit(*parsed); !admitted) {
+  if (const auto admitted = exchange_.admit(*parsed, true); !admitted) {
     return refusal_text(admitted.error());
   }
   auto answer = exchange_.answer(*parsed, {}, true);

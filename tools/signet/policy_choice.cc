@@ -18,7 +18,7 @@ std::vector<std::string> texts_of(const std::vector<PolicyProblem>& problems) {
 
 }  // namespace
 
-PolicyChoice::Outcome PolicyChoice::offer(const PolicyWatch::Text& text, bool asked) {
+PolicyChoice::Outcome PolicyChoice::offer(const FileWatch::Text& text, bool asked) {
   waiting_.reset();
   if (asked) {
     told_.reset();

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "policy/policy.h"
+#include "tools/signet/file_watch.h"
 #include "tools/signet/input_file.h"
-#include "tools/signet/policy_watch.h"
 
 namespace signet {
 
@@ -46,7 +46,7 @@ class PolicyChoice {
       : path_(std::move(path)), digest_(std::move(digest)), bring_(std::move(bring)) {}
 
   /// The file holds `text` now. `asked`: somebody wants to know, so what was said before is said again.
-  [[nodiscard]] Outcome offer(const PolicyWatch::Text& text, bool asked);
+  [[nodiscard]] Outcome offer(const FileWatch::Text& text, bool asked);
 
   /// Whether the file holds a policy that was not taken for want of something that may be there by now.
   [[nodiscard]] bool waits() const { return waiting_.has_value(); }

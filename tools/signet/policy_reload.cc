@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "policy/policy_loader.h"
+#include "tools/signet/file_watch.h"
 #include "tools/signet/log.h"
-#include "tools/signet/policy_watch.h"
 
 namespace signet {
 namespace {
@@ -53,7 +53,7 @@ MetricReadings::PolicyState PolicyReload::state() const {
 
 void PolicyReload::run(const BringIntoForce& bring, const std::stop_token& stop) {
   using Clock = std::chrono::steady_clock;
-  PolicyWatch watch(file_, kMaxPolicyBytes);
+  FileWatch watch(file_, kMaxPolicyBytes);
   PolicyChoice choice(file_, state().digest, [&](const auto& policy) { return bring(policy, stop); });
   Backoff backoff(kFirstWait, kLongestWait, random_);
   Clock::time_point next_try;

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxCaBundleBytes = 1U << 20U;
 constexpr const char* kWebhooksUsage =
-    "signet render webhooks --policy FILE --ca-bundle FILE [--service NAMESPACE/NAME | --url URL] [--account USER]";
+    "signet render webhooks --policy FILE [--ca-bundle FILE] [--service NAMESPACE/NAME | --url URL] [--account USER]";
 constexpr const char* kProxyConfigsUsage =
     "signet render proxyconfigs --policy FILE [--namespaces FILE]\n\n"
     "Prints the ProxyConfigs that tell the proxies of each tenant's namespaces which signer is theirs.";
@@ -30,7 +30,7 @@ constexpr const char* kAdmissionPoliciesUsage =
     "is\n"
     "away. They read no PKCS#10, so they refuse less than the webhook, and take its place in nothing.";
 constexpr const char* kUsage =
-    "signet render webhooks --policy FILE --ca-bundle FILE [options]\n"
+    "signet render webhooks --policy FILE [--ca-bundle FILE] [options]\n"
     "       signet render admission-policies --policy FILE [--namespace NAMESPACE]\n"
     "       signet render istio-operator|meshconfig --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]\n"
     "       signet render proxyconfigs --policy FILE [--namespaces FILE]";
@@ -38,8 +38,9 @@ constexpr const char* kUsage =
 int webhooks(const Arguments& arguments) {
   po::options_description options("Options");
   options.add_options()("policy", po::value<std::string>()->required()->value_name("FILE"), "the policy to guard");
-  options.add_options()("ca-bundle", po::value<std::string>()->required()->value_name("FILE"),
-                        "PEM of the CA of the webhook's serving certificate");
+  options.add_options()("ca-bundle", po::value<std::string>()->value_name("FILE"),
+                        "PEM of the CA of the webhook's serving certificate; absent: Signet puts in the one it keeps "
+                        "(signet serve --serving-secret)");
   options.add_options()("service",
                         po::value<std::string>()->default_value("signet-system/signet")->value_name("NAMESPACE/NAME"),
                         "the Service that the API server calls, port 443");
@@ -57,13 +58,20 @@ int webhooks(const Arguments& arguments) {
   if (policy == nullptr) {
     return kExitUsage;
   }
-  const auto ca_bundle = read_bounded_file(line->text("ca-bundle"), kMaxCaBundleBytes);
-  if (!ca_bundle) {
-    return usage_error(ca_bundle.error());
+  std::string ca_bundle;
+  if (line->has("ca-bundle")) {
+    auto text = read_bounded_file(line->text("ca-bundle"), kMaxCaBundleBytes);
+    if (!text) {
+      return usage_error(text.error());
+    }
+    if (text->empty()) {
+      return usage_error(line->text("ca-bundle") + ": is empty");
+    }
+    ca_bundle = *std::move(text);
   }
   const auto manifests = render_webhooks(*policy, {.url = line->text("url"),
                                                    .service = line->text("service"),
-                                                   .ca_bundle = *ca_bundle,
+                                                   .ca_bundle = ca_bundle,
                                                    .account = line->text("account")});
   if (!manifests) {
     return usage_error(manifests.error());

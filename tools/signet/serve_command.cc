@@ -17,8 +17,6 @@ namespace po = boost::program_options;
 
 namespace {
 
-constexpr std::size_t kMaxPemBytes = 1U << 20U;
-
 po::options_description options_of_serve() {
   po::options_description options("Options");
   const auto text = [&](const char* name, const char* value_name, const char* help) {
@@ -33,8 +31,15 @@ po::options_description options_of_serve() {
                         "where /validate, /mutate, /livez and /readyz are served over TLS");
   text("metrics-listen", "ADDRESS:PORT",
        "where /metrics is served over plain HTTP, to whoever reaches it; absent: nowhere");
-  text("tls-cert", "FILE", "PEM of the serving certificate, leaf first");
+  text("tls-cert", "FILE",
+       "PEM of the serving certificate, leaf first; it, its key and the client CAs are read again when they change");
   text("tls-key", "FILE", "PEM of its private key");
+  text(
+      "serving-secret", "NAMESPACE/NAME",
+      "in place of both: the Secret in which Signet keeps a serving certificate and the CA of it, renews them, and has "
+      "the webhooks trust it");
+  text("serving-name", "DNS", "the name in it, as the webhooks call Signet; absent: signet.<namespace>.svc");
+  text("client-ca", "FILE", "PEM of CAs: reviews are answered only to who shows a client certificate of theirs");
   text("ca-dir", "DIR", "CAs as DIR/<signer>/{tls.crt,tls.key,ca.crt}; role webhook reads no keys");
   text("ca-namespace", "NAMESPACE",
        "CAs as kubernetes.io/tls Secrets of this namespace, <signer>-ca unless the policy says otherwise");
@@ -76,12 +81,29 @@ std::optional<LeaseName> lease_named(const std::string& text) {
   return lease;
 }
 
+// `name`: empty for the one of the Service that the manifests have.
+tl::expected<ServingPlace, std::string> serving_place(const std::string& secret, const std::string& name) {
+  const std::size_t slash = secret.find('/');
+  ServingPlace place{.name_space = secret.substr(0, slash),
+                     .secret = slash == std::string::npos ? "" : secret.substr(slash + 1),
+                     .dns_name = name};
+  if (!is_dns_label(place.name_space) || !is_dns_subdomain(place.secret)) {
+    return tl::unexpected("--serving-secret must be NAMESPACE/NAME, not \"" + secret + "\"");
+  }
+  if (name.empty()) {
+    place.dns_name = "signet." + place.name_space + ".svc";
+  } else if (!is_dns_subdomain(name)) {
+    return tl::unexpected("--serving-name must be a DNS name in lower case, not \"" + name + "\"");
+  }
+  return place;
+}
+
 }  // namespace
 
 int serve_command(const Arguments& arguments) {
   const auto line = CommandLine::parse(
       "signet serve --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) "
-      "--tls-cert FILE --tls-key FILE [options]",
+      "(--tls-cert FILE --tls-key FILE | --serving-secret NAMESPACE/NAME) [options]",
       options_of_serve(), arguments);
   if (!line) {
     return line.error();
@@ -111,17 +133,44 @@ int serve_command(const Arguments& arguments) {
   } else {
     complain(access.error());
   }
+  config.tls_files.client_ca = line->text("client-ca");
+  const bool has_files = line->has("tls-cert") || line->has("tls-key");
+  if (line->has("serving-name") && !line->has("serving-secret")) {
+    complain("--serving-name goes with --serving-secret");
+  }
   // A signer alone serves its health, or nothing without a certificate.
-  if (config.role.webhook || line->has("tls-cert") || line->has("tls-key")) {
+  if (line->has("serving-secret")) {
+    if (has_files) {
+      complain("--serving-secret takes the place of --tls-cert and --tls-key");
+    }
+    if (auto place = serving_place(line->text("serving-secret"), line->text("serving-name"))) {
+      config.serving_place = *std::move(place);
+    } else {
+      complain(place.error());
+    }
+  } else if (config.role.webhook || has_files) {
     for (const auto& [option, pem] :
          {std::pair("tls-cert", &config.tls.certificate_pem), std::pair("tls-key", &config.tls.key_pem)}) {
       if (!line->has(option)) {
-        complain("--" + std::string(option) + " is required to serve over TLS");
+        complain("--" + std::string(option) + " is required to serve over TLS, or --serving-secret");
       } else if (auto text = read_bounded_file(line->text(option), kMaxPemBytes)) {
         *pem = *std::move(text);
       } else {
         complain(text.error());
       }
+    }
+    config.tls_files.certificate = line->text("tls-cert");
+    config.tls_files.key = line->text("tls-key");
+  }
+  if (line->has("client-ca") && !config.role.webhook) {
+    complain("--client-ca goes with a role that answers reviews");
+  } else if (line->has("client-ca")) {
+    if (auto text = read_bounded_file(line->text("client-ca"), kMaxPemBytes); !text) {
+      complain(text.error());
+    } else if (text->empty()) {
+      complain(line->text("client-ca") + ": is empty");
+    } else {
+      config.tls.client_ca_pem = *std::move(text);
     }
   }
   if (line->has("lease")) {

@@ -27,6 +27,7 @@
 #include "tools/signet/process_signals.h"
 #include "tools/signet/readiness.h"
 #include "tools/signet/replica_identity.h"
+#include "tools/signet/serving_reload.h"
 #include "webhook/webhook_endpoints.h"
 
 namespace signet {
@@ -64,6 +65,15 @@ class Server {
         current_({.policy = config_.policy, .authorities = nullptr, .issuers = nullptr}),
         reload_(config_.policy_file, config_.policy->digest(), start, random_fraction) {}
 
+  // Who asks the front asks about parts that go before it.
+  ~Server() {
+    if (front_ != nullptr) {
+      front_->drain(std::chrono::milliseconds(0));
+    }
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
   int run();
 
  private:
@@ -78,6 +88,7 @@ class Server {
   // Parts that do.
   Attempt introduce();
   Attempt check_access();
+  Attempt keep_serving();
   Attempt load_authorities();
   Attempt know_namespaces();
   Attempt failed(const std::string& doing, const KubeError& error);
@@ -104,7 +115,7 @@ class Server {
   std::atomic<bool> is_ending_ = false;
   Metrics metrics_;
   std::atomic<std::shared_ptr<const std::string>> self_{std::make_shared<const std::string>()};
-  std::unique_ptr<KubeApi> api_;
+  std::unique_ptr<HttpKubeClient> api_;
   FollowedNamespaces namespaces_;
   std::unique_ptr<IssuanceLog> issuance_log_;
   std::optional<CountedAuditLog> counted_issuance_log_;
@@ -116,6 +127,8 @@ class Server {
   std::unique_ptr<LeaseKeeper> keeper_;
   PolicyReload reload_;
   std::unique_ptr<HttpsFront> front_;
+  std::optional<ServingUpkeep> upkeep_;
+  std::optional<ServingReload> serving_;  ///< there as long as front_
   std::unique_ptr<MetricsServer> metrics_server_;
 };
 
@@ -141,6 +154,27 @@ bool Server::open_logs() {
 }
 
 bool Server::start_front() {
+  TlsIdentity identity = config_.tls;
+  ServingLook look;
+  if (config_.serving_place) {
+    // Health is served from the beginning; what is shown is replaced when the Secret was read.
+    auto made = new_serving_material(config_.serving_place->dns_name, now_seconds());
+    if (!made) {
+      return hopeless({"--serving-secret: " + made.error()});
+    }
+    upkeep_.emplace(*config_.serving_place, *api_, *std::move(made), random_fraction);
+    identity = upkeep_->identity();
+    identity.client_ca_pem = config_.tls.client_ca_pem;
+    look = look_at(*upkeep_, config_.tls_files.client_ca);
+  } else {
+    look = look_at(config_.tls_files);
+  }
+  const auto period = serving_period(identity);
+  if (!period) {
+    return hopeless({period.error()});
+  }
+  serving_.emplace(std::move(look), identity, *period,
+                   [this](const TlsIdentity& next) { return front_->set_identity(next); });
   WebhookWiring wiring{.basis =
                            [this] {
                              const auto now = current_.load();
@@ -155,12 +189,13 @@ bool Server::start_front() {
                            },
                        .readiness = [this] { return readiness(); }};
   auto front =
-      HttpsFront::start(config_.listen, config_.tls, {}, config_.role.webhook ? webhook_routes() : health_routes(),
+      HttpsFront::start(config_.listen, identity, {}, config_.role.webhook ? webhook_routes() : health_routes(),
                         webhook_handler(std::move(wiring)));
   if (!front) {
     return hopeless({"--listen " + config_.listen + ": " + front.error()});
   }
   front_ = *std::move(front);
+  serving_->start();
   log(LogLevel::kInfo, "listening", {{"address", config_.listen}, {"port", std::to_string(front_->port())}});
   return true;
 }
@@ -197,15 +232,25 @@ Attempt Server::introduce() {
 }
 
 Attempt Server::check_access() {
-  std::vector<AccessQuestion> questions = needed_permissions(*config_.policy, config_.role.signer);
+  std::vector<AccessQuestion> needed = needed_permissions(*config_.policy, config_.role.signer);
   if (config_.lease) {
-    std::ranges::move(lease_permissions(config_.lease->name_space, config_.lease->name), std::back_inserter(questions));
+    std::ranges::move(lease_permissions(config_.lease->name_space, config_.lease->name), std::back_inserter(needed));
   }
-  const KubeResult<std::vector<std::string>> missing = missing_permissions(*api_, *self_.load(), questions);
+  if (config_.serving_place) {
+    std::ranges::move(serving_permissions(*config_.serving_place), std::back_inserter(needed));
+  }
+  const KubeResult<std::vector<std::string>> missing = missing_permissions(*api_, *self_.load(), needed);
   if (!missing) {
     return failed("asking the API server what we may do", missing.error());
   }
   return missing->empty() || hopeless(*missing) ? Attempt::kDone : Attempt::kHopeless;
+}
+
+Attempt Server::keep_serving() {
+  if (upkeep_) {
+    upkeep_->start();
+  }
+  return Attempt::kDone;
 }
 
 Attempt Server::load_authorities() {
@@ -315,6 +360,12 @@ void Server::stop() {
   log(LogLevel::kInfo, "stopping");
   is_ending_ = true;
   reload_.request_stop();
+  if (upkeep_) {
+    upkeep_->request_stop();
+  }
+  if (serving_) {
+    serving_->request_stop();
+  }
   {
     // Another replica may sign as soon as this one does not: that waits for no reviews, nor they for it.
     const std::jthread handing_over([this] {
@@ -347,6 +398,12 @@ std::vector<ReadinessCheck> Server::readiness() const {
   const char* const note = reload_.state().last_taken ? "" : "the file is not the policy in force; the log says why";
   std::vector<ReadinessCheck> checks = {{.name = "policy", .problem = "", .note = note}};
   std::ranges::move(readiness_.checks(), std::back_inserter(checks));
+  if (upkeep_) {
+    checks.push_back(upkeep_->check());
+  }
+  if (serving_) {
+    checks.push_back(serving_check(serving_->state(), now_seconds()));
+  }
   checks.push_back({"namespaces", namespaces_.problem()});
   if (config_.role.signer) {
     const bool synced = is_signing_ && signer_->synced();
@@ -369,6 +426,7 @@ MetricReadings Server::readings() const {
   }
   if (front_ != nullptr) {
     readings.connections = front_->counts();
+    readings.serving_not_after = serving_->state().period.not_after;
   }
   if (review_log_ != nullptr) {
     readings.reviews_dropped = review_log_->dropped();
@@ -389,10 +447,11 @@ int Server::run() {
   }
   api_ = *std::move(client);
   if (!open_logs() || (!config_.ca_dir.empty() && load_authorities() != Attempt::kDone) ||
-      (!config_.tls.key_pem.empty() && !start_front()) || (!config_.metrics_listen.empty() && !start_metrics())) {
+      ((config_.serving_place || !config_.tls.key_pem.empty()) && !start_front()) ||
+      (!config_.metrics_listen.empty() && !start_metrics())) {
     return kExitUsage;
   }
-  std::vector<Attempt (Server::*)()> steps = {&Server::introduce, &Server::check_access};
+  std::vector<Attempt (Server::*)()> steps = {&Server::introduce, &Server::check_access, &Server::keep_serving};
   if (!config_.ca_namespace.empty()) {
     steps.push_back(&Server::load_authorities);
   }
@@ -420,6 +479,9 @@ int Server::run() {
   reload_.start([this](const auto& policy, const auto& stop) { return bring_into_force(policy, stop); });
   while (signals_.wait() == ProcessSignals::Signal::kReload) {
     reload_.read_now();
+    if (serving_) {
+      serving_->read_now();
+    }
   }
   stop();
   return kExitYes;

@@ -7,6 +7,7 @@
 
 #include "policy/policy.h"
 #include "signer/kube/kubeconfig.h"
+#include "tools/signet/serving_reload.h"
 #include "webhook/https_front.h"
 
 namespace signet {
@@ -29,6 +30,8 @@ struct ServerConfig {
   ClusterAccess access;
   std::string listen;                          ///< "ADDRESS:PORT"
   TlsIdentity tls;                             ///< empty: nothing is served; only without the webhook's role
+  ServingFiles tls_files;                      ///< what held it
+  std::optional<ServingPlace> serving_place;   ///< in place of both files: where it is kept
   std::string ca_dir;                          ///< either this
   std::string ca_namespace;                    ///< or this
   std::string audit_log;                       ///< path, or "-"
@@ -42,7 +45,7 @@ struct ServerConfig {
 /// delay /readyz says no, so that nobody new comes, and who comes is served; another signal ends it. What cannot work
 /// as configured (a file, a CA, a permission) ends it with exit code 2 after every problem was told; an API server that
 /// cannot be reached is waited for. From when everything is there, another policy in the file comes into force, if it
-/// can; SIGHUP has it read at once.
+/// can; another serving identity in its files is shown from when it serves. SIGHUP has all of them read at once.
 [[nodiscard]] int run_server(ServerConfig config);
 
 }  // namespace signet

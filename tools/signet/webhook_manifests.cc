@@ -38,7 +38,7 @@ std::string client_config(const WebhookTarget& target, std::string_view path) {
     yaml += "    service:\n      namespace: \"" + target.service.substr(0, slash) + "\"\n      name: \"" +
             target.service.substr(slash + 1) + "\"\n      port: 443\n      path: " + std::string(path) + "\n";
   }
-  return yaml + "    caBundle: " + base64_encode(target.ca_bundle) + "\n";
+  return target.ca_bundle.empty() ? yaml : yaml + "    caBundle: " + base64_encode(target.ca_bundle) + "\n";
 }
 
 // One entry of `webhooks`.
@@ -247,8 +247,8 @@ tl::expected<std::string, std::string> render_webhooks(const Policy& policy, con
   if (target.url.empty() && !is_namespaced(target.service, '/')) {
     return tl::unexpected("--service must be NAMESPACE/NAME, not \"" + target.service + "\"");
   }
-  if (target.ca_bundle.find("-----BEGIN CERTIFICATE-----") == std::string::npos ||
-      target.ca_bundle.find("PRIVATE KEY") != std::string::npos) {
+  if (!target.ca_bundle.empty() && (target.ca_bundle.find("-----BEGIN CERTIFICATE-----") == std::string::npos ||
+                                    target.ca_bundle.find("PRIVATE KEY") != std::string::npos)) {
     return tl::unexpected<std::string>("--ca-bundle must be PEM certificates and nothing else");
   }
   if (!target.account.starts_with(kServiceAccountPrefix) ||

@@ -11,7 +11,7 @@ namespace signet {
 struct WebhookTarget {
   std::string url;        ///< "https://HOST[:PORT]"; empty: by service
   std::string service;    ///< "NAMESPACE/NAME"
-  std::string ca_bundle;  ///< PEM
+  std::string ca_bundle;  ///< PEM; empty: whoever keeps the serving certificate puts it in
   std::string account;    ///< "system:serviceaccount:NAMESPACE:NAME"
 };
 

@@ -135,6 +135,16 @@ func ApprovalRules(signers ...string) Rules {
 	}
 }
 
+// ServingRules is what Signet's account needs beside them to keep its serving certificate in that Secret, and to make it.
+func ServingRules(secret string) Rules {
+	return Rules{
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: []string{secret}, Verbs: []string{"get", "patch"}},
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"create"}},
+		{APIGroups: []string{"admissionregistration.k8s.io"}, ResourceNames: []string{"signet"},
+			Resources: []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations"}, Verbs: []string{"get", "patch"}},
+	}
+}
+
 // RequesterRules lets an account ask for certificates, and no more.
 func RequesterRules() Rules {
 	return Rules{{APIGroups: []string{csrGroup}, Resources: []string{"certificatesigningrequests"}, Verbs: []string{"create"}}}

@@ -37,7 +37,16 @@ func (a *Authority) NewIntermediate(commonName string) (*Authority, error) {
 	return newAuthority(commonName, P256, a)
 }
 
+// NewRootSince makes a self-signed P-256 CA that has been valid for that long, and is for as long as it says from now on.
+func NewRootSince(commonName string, past, left time.Duration) (*Authority, error) {
+	return authorityBetween(commonName, P256, nil, time.Now().Add(-past), time.Now().Add(left))
+}
+
 func newAuthority(commonName, kind string, parent *Authority) (*Authority, error) {
+	return authorityBetween(commonName, kind, parent, time.Now().Add(-time.Hour), time.Now().AddDate(10, 0, 0))
+}
+
+func authorityBetween(commonName, kind string, parent *Authority, notBefore, notAfter time.Time) (*Authority, error) {
 	key, err := NewKey(kind)
 	if err != nil {
 		return nil, err
@@ -45,8 +54,8 @@ func newAuthority(commonName, kind string, parent *Authority) (*Authority, error
 	made := &Authority{Key: key, parent: parent}
 	template := &x509.Certificate{
 		Subject:               pkix.Name{Organization: []string{"Signet test"}, CommonName: commonName},
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().AddDate(10, 0, 0),
+		NotBefore:             notBefore,
+		NotAfter:              notAfter,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
@@ -116,19 +125,31 @@ func (a *Authority) WritePublicTo(dir string) error {
 
 // WriteServing issues a certificate for servers on 127.0.0.1 and writes it with its key.
 func (a *Authority) WriteServing(certFile, keyFile string) error {
+	return a.writeLeaf(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: "localhost"},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames:    []string{"localhost"},
+	}, certFile, keyFile)
+}
+
+// WriteClient issues a certificate for clients and writes it with its key.
+func (a *Authority) WriteClient(commonName, certFile, keyFile string) error {
+	return a.writeLeaf(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: commonName},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, certFile, keyFile)
+}
+
+// writeLeaf completes the template, valid for a year, and writes what is issued of it with a new key.
+func (a *Authority) writeLeaf(template *x509.Certificate, certFile, keyFile string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
 	}
-	certificate, err := a.Sign(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: "localhost"},
-		NotBefore:   time.Now().Add(-time.Hour),
-		NotAfter:    time.Now().AddDate(1, 0, 0),
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		DNSNames:    []string{"localhost"},
-	}, key.Public())
+	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0)
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	certificate, err := a.Sign(template, key.Public())
 	if err != nil {
 		return err
 	}
@@ -167,12 +188,38 @@ func ParsePEM(data []byte) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-func writeKey(path string, key crypto.Signer) error {
+// ServingFor issues a certificate for servers of that name, valid for as long as it says, with a new key: both PEM.
+func (a *Authority) ServingFor(dnsName string, past, left time.Duration) (certificate, key []byte, err error) {
+	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	issued, err := a.Sign(&x509.Certificate{
+		NotBefore:   time.Now().Add(-past),
+		NotAfter:    time.Now().Add(left),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{dnsName},
+	}, signer.Public())
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err = KeyPEM(signer)
+	return PEM(issued), key, err
+}
+
+// KeyPEM is the key in PKCS#8.
+func KeyPEM(key crypto.Signer) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
+}
+
+func writeKey(path string, key crypto.Signer) error {
+	text, err := KeyPEM(key)
 	if err != nil {
 		return err
 	}
-	return writeFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return writeFile(path, text)
 }
 
 func writeFile(path string, data []byte) error {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ type ControlPlane struct {
 	apiserver *Process
 	// On the same addresses and data:
 	startEtcd      func() (*Process, error)
-	startAPIServer func() (*Process, error)
+	startAPIServer func(flags ...string) (*Process, error)
 }
 
 // Project is the folder that holds this checkout.
@@ -129,7 +130,9 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 		"--service-account-signing-key-file=" + in("accounts.key"), "--token-auth-file=" + in("tokens.csv"),
 		"--authorization-mode=Node,RBAC", "--service-cluster-ip-range=10.0.0.0/24", "--client-ca-file=" + in("ca.crt"),
 	}
-	c.startAPIServer = func() (*Process, error) { return StartProcess("kube-apiserver", dir, apiserverBinary, flags...) }
+	c.startAPIServer = func(more ...string) (*Process, error) {
+		return StartProcess("kube-apiserver", dir, apiserverBinary, append(slices.Clone(flags), more...)...)
+	}
 	return c, c.StartAPIServer()
 }
 
@@ -137,9 +140,10 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 func (c *ControlPlane) APIServer() *Process { return c.apiserver }
 func (c *ControlPlane) Etcd() *Process      { return c.etcd }
 
-// StartAPIServer starts one on the state that etcd holds, after KillAPIServer, and returns when it is ready.
-func (c *ControlPlane) StartAPIServer() (err error) {
-	if c.apiserver, err = c.startAPIServer(); err != nil {
+// StartAPIServer starts one on the state that etcd holds, after KillAPIServer, and returns when it is ready. It has these
+// flags beside those that it always has.
+func (c *ControlPlane) StartAPIServer(flags ...string) (err error) {
+	if c.apiserver, err = c.startAPIServer(flags...); err != nil {
 		return err
 	}
 	admin := c.Admin()

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +21,9 @@ import (
 
 // SignetNamespace is where the manifests install Signet.
 const SignetNamespace = "signet-system"
+
+// servingSecret is where the manifests have the serving certificate, whoever makes it.
+const servingSecret = "signet-serving"
 
 // Installation is Signet as README.md installs it from one folder of manifests, with processes in the place of pods.
 type Installation struct {
@@ -78,7 +82,15 @@ func (i *Installation) Apply(ctx context.Context) error {
 	return err
 }
 
-// Prepare makes the CAs and the serving certificate.
+// keepsServing tells whether the folder has Signet make its serving certificate itself.
+func (i *Installation) keepsServing() bool {
+	return slices.ContainsFunc(i.Objects, func(object runtime.Object) bool {
+		secret, is := object.(*corev1.Secret)
+		return is && secret.Name == servingSecret
+	})
+}
+
+// Prepare makes the CAs, and the serving certificate where Signet does not.
 func (i *Installation) Prepare(ctx context.Context) error {
 	admin, err := i.cluster.WriteAdminKubeconfig(i.in("admin"))
 	if err != nil {
@@ -87,12 +99,15 @@ func (i *Installation) Prepare(ctx context.Context) error {
 	if _, err := i.run(ctx, i.binary, "ca", "init", "--policy", i.Policy(), "--ca-namespace", SignetNamespace, "--kubeconfig", admin); err != nil {
 		return err
 	}
+	if i.keepsServing() {
+		return nil
+	}
 	if _, err := i.run(ctx, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650",
 		"-keyout", i.in("tls.key"), "-out", i.in("tls.crt"), "-subj", "/CN=signet.signet-system.svc",
 		"-addext", "subjectAltName=DNS:signet.signet-system.svc,IP:127.0.0.1"); err != nil {
 		return err
 	}
-	if _, err := i.cluster.Kubectl(ctx, i.dir, "create", "secret", "tls", "signet-serving", "--namespace", SignetNamespace,
+	if _, err := i.cluster.Kubectl(ctx, i.dir, "create", "secret", "tls", servingSecret, "--namespace", SignetNamespace,
 		"--cert", i.in("tls.crt"), "--key", i.in("tls.key")); err != nil {
 		return err
 	}
@@ -134,11 +149,22 @@ func (i *Installation) Account(ctx context.Context, name string) (*Account, erro
 }
 
 // Ready asks the webhook's /readyz.
-func (i *Installation) Ready() error { return answersReady(i.serving, i.port) }
+func (i *Installation) Ready() error {
+	if !i.keepsServing() {
+		return answersReady(&tls.Config{RootCAs: i.serving}, i.port)
+	}
+	secret, err := i.cluster.Admin().CoreV1().Secrets(SignetNamespace).Get(context.Background(), servingSecret, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(secret.Data["ca.crt"])
+	return answersReady(&tls.Config{RootCAs: roots, ServerName: "signet." + SignetNamespace + ".svc"}, i.port)
+}
 
-func answersReady(roots *x509.CertPool, port int) error {
+func answersReady(trusted *tls.Config, port int) error {
 	client := &http.Client{Timeout: readyTimeout,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+		Transport: &http.Transport{TLSClientConfig: trusted, DisableKeepAlives: true}}
 	response, err := client.Get(fmt.Sprintf("https://127.0.0.1:%d/readyz", port))
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -48,6 +49,8 @@ type Signet struct {
 	Records string // audit and process logs: the same folder, unless set otherwise
 	// Arguments of `signet serve` beside those that its role needs.
 	Arguments []string
+	// Where Signet keeps its serving certificate itself, for the name localhost, in the account's namespace; empty: in files.
+	ServingSecret string
 
 	binary     string
 	account    *Account
@@ -68,7 +71,7 @@ func NewSignet(dir, policy string, account *Account, authorities map[string]*Aut
 	if s.serving, err = NewRoot("webhook serving"); err != nil {
 		return nil, err
 	}
-	if err = s.serving.WriteServing(s.in("serving.crt"), s.in("serving.key")); err != nil {
+	if err = s.RenewServing(); err != nil {
 		return nil, err
 	}
 	if err = writeFile(s.in("serving-ca.crt"), PEM(s.serving.Certificate)); err != nil {
@@ -109,6 +112,31 @@ func (s *Signet) Endpoint() (address, certificate, key string) {
 	return fmt.Sprintf("127.0.0.1:%d", s.port), s.in("serving.crt"), s.in("serving.key")
 }
 
+// ServingFiles are what Signet reads its serving certificate and the key of it from.
+func (s *Signet) ServingFiles() (certificate, key string) {
+	return s.in("serving.crt"), s.in("serving.key")
+}
+
+// RenewServing puts another serving certificate, by the same CA and with a key of its own, into these files.
+func (s *Signet) RenewServing() error { return s.serving.WriteServing(s.ServingFiles()) }
+
+// Address is where Signet is served.
+func (s *Signet) Address() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
+// ClientTLS is for clients of that address, which trust what the API server is to trust.
+func (s *Signet) ClientTLS() *tls.Config {
+	roots := x509.NewCertPool()
+	if s.ServingSecret == "" {
+		roots.AddCert(s.serving.Certificate)
+		return &tls.Config{RootCAs: roots}
+	}
+	secret, err := s.account.cluster.Admin().CoreV1().Secrets(s.account.Namespace).Get(context.Background(), s.ServingSecret, metav1.GetOptions{})
+	if err == nil {
+		roots.AppendCertsFromPEM(secret.Data["ca.crt"])
+	}
+	return &tls.Config{RootCAs: roots, ServerName: "localhost"} // without roots no server is trusted
+}
+
 // AuditLog is the file of the issuance records; there is one writer, whatever the role.
 func (s *Signet) AuditLog() string { return filepath.Join(s.Records, "audit.jsonl") }
 
@@ -132,8 +160,13 @@ func (s *Signet) Launch(role string) (*Process, error) {
 		args = append(args, "--audit-log", s.AuditLog())
 	}
 	if role != "signer" {
-		args = append(args, "--review-log", s.ReviewLog(), "--listen", fmt.Sprintf("127.0.0.1:%d", s.port),
-			"--tls-cert", s.in("serving.crt"), "--tls-key", s.in("serving.key"))
+		args = append(args, "--review-log", s.ReviewLog(), "--listen", s.Address())
+		if s.ServingSecret != "" {
+			args = append(args, "--serving-secret", s.account.Namespace+"/"+s.ServingSecret, "--serving-name", "localhost")
+		} else {
+			certificate, key := s.ServingFiles()
+			args = append(args, "--tls-cert", certificate, "--tls-key", key)
+		}
 	}
 	return StartProcess("signet-"+role, s.Records, s.binary, append(args, s.Arguments...)...)
 }
@@ -160,9 +193,7 @@ func (s *Signet) Serve(role string) (*Process, error) {
 }
 
 func (s *Signet) answersReady() error {
-	roots := x509.NewCertPool()
-	roots.AddCert(s.serving.Certificate)
-	return answersReady(roots, s.port)
+	return answersReady(s.ClientTLS(), s.port)
 }
 
 // Run runs another of signet's commands to its end, and returns what it printed. An exit code other than 0 is an *exec.ExitError
@@ -182,8 +213,11 @@ func (s *Signet) RegisterAt(ctx context.Context, port int) error {
 // Register applies what `signet render webhooks` prints, as an administrator does. The API server takes a moment to hear of
 // it: wait for its effect.
 func (s *Signet) Register(ctx context.Context) error {
-	objects, err := s.rendered(ctx, "webhooks", "--url", fmt.Sprintf("https://127.0.0.1:%d", s.port),
-		"--ca-bundle", s.in("serving-ca.crt"), "--account", s.account.Username())
+	target := []string{"--url", "https://" + s.Address(), "--ca-bundle", s.in("serving-ca.crt")}
+	if s.ServingSecret != "" {
+		target = []string{"--url", fmt.Sprintf("https://localhost:%d", s.port)}
+	}
+	objects, err := s.rendered(ctx, "webhooks", append(target, "--account", s.account.Username())...)
 	if err != nil {
 		return err
 	}

@@ -235,6 +235,7 @@ TEST_CASE("readings are told, and what is absent is left out") {
                                                    .accept_failures = 7,
                                                    .closed_for_room = 8,
                                                    .expired = 9},
+                        .serving_not_after = std::chrono::sys_seconds(std::chrono::seconds(1850000000)),
                         .reviews_dropped = 11,
                         .ca_not_after = {{"foo", std::chrono::sys_seconds(std::chrono::seconds(1900000000))}}});
   const std::vector<std::string> expected = {
@@ -257,6 +258,7 @@ TEST_CASE("readings are told, and what is absent is left out") {
       R"(signet_connections_total{outcome="accept_failed"} 7)",
       R"(signet_connections_total{outcome="closed_for_room"} 8)",
       R"(signet_connections_total{outcome="expired"} 9)",
+      R"(signet_serving_certificate_not_after_timestamp_seconds 1850000000)",
       R"(signet_audit_records_total{log="reviews",result="dropped"} 11)",
       R"(signet_ca_not_after_timestamp_seconds{signer="foo"} 1900000000)",
   };

@@ -40,7 +40,7 @@ struct Force {
 TEST_CASE("what a file holds comes into force, or what is in force stays and each problem is told") {
   struct Row {
     std::string name;
-    PolicyWatch::Text text;
+    FileWatch::Text text;
     std::optional<PolicyRefusal> refusal;
     Kind kind;
     std::vector<std::string> problems;
@@ -145,7 +145,7 @@ TEST_CASE("what will not be there later is not tried again") {
 TEST_CASE("a policy that waits is forgotten when the file holds something else") {
   struct Row {
     std::string name;
-    PolicyWatch::Text text;
+    FileWatch::Text text;
   };
   for (const Row& row : {Row{"broken", "broken"}, Row{"gone", tl::unexpected<std::string>("gone")},
                          Row{"what is in force", policy_text()}}) {

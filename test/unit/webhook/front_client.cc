@@ -20,11 +20,6 @@
 namespace signet::test {
 namespace {
 
-using BioPtr = std::unique_ptr<BIO, decltype([](BIO* bio) { BIO_free(bio); })>;
-using EvpPkeyPtr = std::unique_ptr<EVP_PKEY, decltype([](EVP_PKEY* key) { EVP_PKEY_free(key); })>;
-using X509Ptr = std::unique_ptr<X509, decltype([](X509* certificate) { X509_free(certificate); })>;
-using X509ExtensionPtr = std::unique_ptr<X509_EXTENSION, decltype([](X509_EXTENSION* e) { X509_EXTENSION_free(e); })>;
-
 constexpr time_t kPatienceSeconds = 30;
 
 std::string contents(BIO* bio) {
@@ -71,6 +66,28 @@ RawClient::RawClient(std::uint16_t port)
   }
 }
 
+void RawClient::show(const TlsIdentity& identity) {
+  const BioPtr certificates(BIO_new_mem_buf(identity.certificate_pem.data(), -1));
+  const BioPtr key(BIO_new_mem_buf(identity.key_pem.data(), -1));
+  const X509Ptr leaf(PEM_read_bio_X509(certificates.get(), nullptr, nullptr, nullptr));
+  SSL_CTX_use_certificate(context_.get(), leaf.get());
+  while (const X509Ptr above{PEM_read_bio_X509(certificates.get(), nullptr, nullptr, nullptr)}) {
+    SSL_CTX_add1_chain_cert(context_.get(), above.get());
+  }
+  SSL_CTX_use_PrivateKey(context_.get(),
+                         EvpPkeyPtr(PEM_read_bio_PrivateKey(key.get(), nullptr, nullptr, nullptr)).get());
+}
+
+void RawClient::offer_session_of(const RawClient& other) { offered_.reset(SSL_get1_session(other.ssl_.get())); }
+
+bool RawClient::is_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
+bool RawClient::fail() {
+  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
+  failure_ = reason != nullptr ? reason : "";
+  return false;
+}
+
 bool RawClient::handshake(int version) {
   if (version != 0) {
     // Below TLS 1.2 OpenSSL itself wants to be asked twice.
@@ -80,8 +97,11 @@ bool RawClient::handshake(int version) {
   }
   ssl_.reset(SSL_new(context_.get()));
   SSL_set_fd(ssl_.get(), fd_.get());
+  if (offered_ != nullptr) {
+    SSL_set_session(ssl_.get(), offered_.get());
+  }
   ERR_clear_error();
-  return SSL_connect(ssl_.get()) == 1;
+  return SSL_connect(ssl_.get()) == 1 || fail();
 }
 
 bool RawClient::send(std::string_view bytes) {
@@ -99,7 +119,7 @@ bool RawClient::fill() {
   std::size_t count = 0;
   ERR_clear_error();
   if (ssl_ == nullptr || SSL_read_ex(ssl_.get(), buffer.data(), buffer.size(), &count) != 1) {
-    return false;
+    return fail();
   }
   received_.append(buffer.data(), count);
   return true;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <thread>
 
+#include "signer/csr/openssl_ptr.h"
 #include "webhook/https_front.h"
 #include "webhook/tls_context.h"
 #include "webhook/unique_fd.h"
@@ -35,12 +36,18 @@ struct Answer {
   std::string body;
 };
 
+using SslSessionPtr = OpensslPtr<SSL_SESSION, SSL_SESSION_free>;
+
 // A client on 127.0.0.1 that sends what it is told, byte by byte, and believes any certificate. What it waits for comes
 // or, after half a minute, does not.
 class RawClient {
  public:
   explicit RawClient(std::uint16_t port);
 
+  // What to show when the server asks for a certificate: leaf and intermediates with the leaf's key, PEM.
+  void show(const TlsIdentity& identity);
+  // Offers the server the session that the other connection had.
+  void offer_session_of(const RawClient& other);
   // True when the TLS handshake was done, in exactly that version if one is given.
   bool handshake(int version = 0);
   // Over TLS. False when the connection is gone.
@@ -53,10 +60,16 @@ class RawClient {
   bool at_end();
   // DER of the server's certificate.
   std::string peer_certificate() const;
+  // Whether the handshake went on with the session that was offered.
+  bool is_resumed() const;
+  // Why TLS failed, as OpenSSL says it: an alert of the server's.
+  const std::string& failure() const { return failure_; }
   // `100 Continue` and its empty line.
   bool receive_continue();
 
  private:
+  // The reason of the newest error in the queue, for failure().
+  bool fail();
   bool fill();
   bool fill_to(std::string_view mark);
 
@@ -64,6 +77,8 @@ class RawClient {
   SslContextPtr context_;
   SslPtr ssl_;
   std::string received_;
+  SslSessionPtr offered_;
+  std::string failure_;
 };
 
 }  // namespace signet::test

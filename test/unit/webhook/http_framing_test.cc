@@ -199,13 +199,14 @@ TEST_CASE("A connection is kept as the version and the Connection headers say") 
 }
 
 TEST_CASE("A request is routed by its head alone") {
-  const std::vector<HttpRoute> routes{{"/validate", true}, {"/livez", false}};
+  const std::vector<HttpRoute> routes{{"/validate", true}, {"/livez", false}, {"/known", true, true}};
   constexpr std::size_t kMaxBody = 100;
   struct Row {
     const char* name;
     HttpRequestHead head;
     int expected;
     const char* allow;
+    bool known_client = false;
   };
   const auto post = [](const char* path, const char* type, std::optional<std::uint64_t> length) {
     return HttpRequestHead{"POST", path, type, length, true, false};
@@ -234,10 +235,16 @@ TEST_CASE("A request is routed by its head alone") {
       {"text", post("/validate", "text/plain", 2), 415, ""},
       {"longer type", post("/validate", "application/json-patch+json", 2), 415, ""},
       {"form", post("/validate", "multipart/form-data; boundary=x", 2), 415, ""},
+      {"review by a known client", post("/known", "application/json", 100), 0, "", true},
+      {"too large, by a known client", post("/known", "application/json", 101), 413, "", true},
+      {"probe by a known client", get("GET", "/livez", std::nullopt), 0, "", true},
+      {"a known client's route", post("/known", "application/json", 100), 403, ""},
+      {"a known client's route, too large", post("/known", "application/json", 101), 403, ""},
+      {"a known client's route, another method", get("GET", "/known", std::nullopt), 403, ""},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
-    const auto found = find_route(row.head, routes, kMaxBody);
+    const auto found = find_route(row.head, routes, kMaxBody, row.known_client);
     CHECK((found ? 0 : found.error().status) == row.expected);
     CHECK((found ? "" : std::string(found.error().allow)) == row.allow);
   }

@@ -387,6 +387,12 @@ TEST_CASE("A front that cannot serve says why") {
       {"garbage for a key", "127.0.0.1:0", {certificate, "garbage"}, "TLS key: not an unencrypted private key"},
       {"certificate for a key", "127.0.0.1:0", {certificate, certificate}, "TLS key: not an unencrypted private key"},
       {"another's key", "127.0.0.1:0", {certificate, other.key_pem}, "TLS key: key values mismatch"},
+      {"garbage for client CAs", "127.0.0.1:0", {certificate, key, "garbage"}, "client CA: "},
+      {"a key for a client CA", "127.0.0.1:0", {certificate, key, key}, "client CA: "},
+      {"client CA cut off",
+       "127.0.0.1:0",
+       {certificate, key, certificate.substr(0, certificate.size() / 2)},
+       "client CA: "},
       {"huge", "127.0.0.1:0", {std::string(std::size_t{2} << 20, 'x'), key}, "TLS certificate: larger than 1 MiB"},
   };
   for (const Row& row : rows) {

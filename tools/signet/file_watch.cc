@@ -1,4 +1,4 @@
-#include "tools/signet/policy_watch.h"
+#include "tools/signet/file_watch.h"
 
 #include <sys/stat.h>
 
@@ -14,7 +14,7 @@ std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec
 
 }  // namespace
 
-PolicyWatch::Stamp PolicyWatch::stamp() const {
+FileWatch::Stamp FileWatch::stamp() const {
   struct stat status {};
   if (::stat(path_.c_str(), &status) != 0) {
     return {.error = errno};
@@ -27,7 +27,7 @@ PolicyWatch::Stamp PolicyWatch::stamp() const {
           .changed = nanoseconds(status.st_ctim)};
 }
 
-std::optional<PolicyWatch::Text> PolicyWatch::look() {
+std::optional<FileWatch::Text> FileWatch::look() {
   const Stamp now = stamp();
   if (now == read_) {
     return std::nullopt;
@@ -43,7 +43,7 @@ std::optional<PolicyWatch::Text> PolicyWatch::look() {
   return text;
 }
 
-PolicyWatch::Text PolicyWatch::read() {
+FileWatch::Text FileWatch::read() {
   const Stamp before = stamp();
   Text text = read_bounded_file(path_, max_bytes_);
   // One that is being written is read again when it was left alone.

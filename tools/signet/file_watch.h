@@ -16,12 +16,12 @@ namespace signet {
 /// What tells files apart is device, inode, size and the times of the last writing and of the last change, of which the
 /// kernel lets nobody set the latter. Two states can share all of them only when they follow each other within one
 /// tick of its clock (10 ms at most): whoever looks less often than that misses nothing.
-class PolicyWatch {
+class FileWatch {
  public:
   /// The file's bytes; or why it cannot be read, "path: message".
   using Text = tl::expected<std::string, std::string>;
 
-  PolicyWatch(std::string path, std::size_t max_bytes) : path_(std::move(path)), max_bytes_(max_bytes) {}
+  FileWatch(std::string path, std::size_t max_bytes) : path_(std::move(path)), max_bytes_(max_bytes) {}
 
   /// What the file holds, if it is another than the one last read; nothing while it still differs from look to look, so
   /// that none is seen that is only half written. A file that cannot be read is told at each look.

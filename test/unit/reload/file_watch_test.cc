@@ -1,4 +1,4 @@
-#include "tools/signet/policy_watch.h"
+#include "tools/signet/file_watch.h"
 
 #include <sys/stat.h>
 
@@ -19,7 +19,7 @@ constexpr std::size_t kMaxBytes = 64;
 void let_a_tick_pass() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
 
 /// What looks see in the end: they go on until one of them reads.
-std::string text_seen(PolicyWatch& watch) {
+std::string text_seen(FileWatch& watch) {
   for (int look = 0; look < 3; ++look) {
     let_a_tick_pass();
     if (const auto text = watch.look()) {
@@ -78,7 +78,7 @@ TEST_CASE("whatever makes the file another is seen, and then nothing until the n
     INFO(row.name);
     const PolicyFolder folder;
     folder.write("policy.yaml", "one");
-    PolicyWatch watch(folder.policy(), kMaxBytes);
+    FileWatch watch(folder.policy(), kMaxBytes);
     CHECK(text_seen(watch) == "one");
     CHECK(text_seen(watch) == "nothing new");
     row.change(folder);
@@ -93,7 +93,7 @@ TEST_CASE("whatever makes the file another is seen, and then nothing until the n
 TEST_CASE("each swap of a ConfigMap's folder is seen, back to the one before too") {
   const PolicyFolder folder;
   folder.mount("..one", "one");
-  PolicyWatch watch(folder.policy(), kMaxBytes);
+  FileWatch watch(folder.policy(), kMaxBytes);
   CHECK(text_seen(watch) == "one");
   folder.mount("..two", "two");
   CHECK(text_seen(watch) == "two");
@@ -106,7 +106,7 @@ TEST_CASE("each swap of a ConfigMap's folder is seen, back to the one before too
 TEST_CASE("a file that is still being written is not read until it was the same at two looks") {
   const PolicyFolder folder;
   folder.write("policy.yaml", "one");
-  PolicyWatch watch(folder.policy(), kMaxBytes);
+  FileWatch watch(folder.policy(), kMaxBytes);
   CHECK(text_seen(watch) == "one");
   std::string text;
   for (int part = 0; part < 5; ++part) {
@@ -122,7 +122,7 @@ TEST_CASE("a file that is still being written is not read until it was the same 
 
 TEST_CASE("a file that comes back is seen") {
   const PolicyFolder folder;
-  PolicyWatch watch(folder.policy(), kMaxBytes);
+  FileWatch watch(folder.policy(), kMaxBytes);
   CHECK(text_seen(watch) == "error: " + folder.policy() + ": No such file or directory");
   folder.write("policy.yaml", "one");
   CHECK(text_seen(watch) == "one");
@@ -131,13 +131,13 @@ TEST_CASE("a file that comes back is seen") {
 TEST_CASE("a file is read at once for who asks, and once more when it was left alone") {
   const PolicyFolder folder;
   folder.write("policy.yaml", "one");
-  PolicyWatch watch(folder.policy(), kMaxBytes);
-  CHECK(watch.read() == PolicyWatch::Text("one"));
+  FileWatch watch(folder.policy(), kMaxBytes);
+  CHECK(watch.read() == FileWatch::Text("one"));
   CHECK(text_seen(watch) == "one");
-  CHECK(watch.read() == PolicyWatch::Text("one"));
+  CHECK(watch.read() == FileWatch::Text("one"));
   CHECK(text_seen(watch) == "nothing new");
   folder.write("policy.yaml", "two");
-  CHECK(watch.read() == PolicyWatch::Text("two"));
+  CHECK(watch.read() == FileWatch::Text("two"));
   folder.write("policy.yaml", "six");
   CHECK(text_seen(watch) == "six");
 }
