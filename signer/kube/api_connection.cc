@@ -179,7 +179,7 @@ class ApiConnection::Impl {
     out.body = request.body;
     out.headers = {{"Host", identity_.authority},
                    {"User-Agent", "signet"},
-                   {"Accept", "application/json"},
+                   {"Accept", request.accept},
                    {"Accept-Encoding", "identity"}};
     if (!request.content_type.empty()) out.headers.emplace("Content-Type", request.content_type);
     if (!token.empty()) out.headers.emplace("Authorization", "Bearer " + token);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "signer/kube/api_connection.h"
 #include "signer/kube/kube_api.h"
 #include "signer/kube/kubeconfig.h"
 
@@ -37,12 +38,18 @@ class HttpKubeClient : public KubeApi {
                                                   const std::stop_token& stop) override;
   [[nodiscard]] KubeResult<Pod> get_pod(const std::string& name_space, const std::string& name) override;
   [[nodiscard]] KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
+  [[nodiscard]] KubeResult<std::string> get_secret_version(const std::string& name_space,
+                                                           const std::string& name) override;
+  [[nodiscard]] KubeResult<void> replace_tls_secret(const std::string& name_space, const std::string& name,
+                                                    const TlsSecret& secret) override;
   [[nodiscard]] KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,
                                                    const TlsSecret& secret, DryRun dry_run) override;
   [[nodiscard]] KubeResult<std::string> who_am_i() override;
   [[nodiscard]] KubeResult<bool> may_i(const AccessQuestion& question) override;
 
  private:
+  // Sends the request with `head`, the beginning of a Secret's JSON, and its data as the body, which is wiped.
+  [[nodiscard]] KubeResult<void> send_secret(ApiRequest request, std::string_view head, const TlsSecret& secret);
   [[nodiscard]] KubeResult<CertificateSigningRequest> patch_csr(const std::string& name, std::string_view subresource,
                                                                 const std::string& merge_patch);
 
