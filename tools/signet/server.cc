@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <iterator>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <utility>
@@ -14,6 +15,8 @@
 #include "signer/kube/backoff.h"
 #include "signer/kube/kube_client.h"
 #include "tools/signet/access_check.h"
+#include "tools/signet/ca_news.h"
+#include "tools/signet/ca_reload.h"
 #include "tools/signet/command.h"
 #include "tools/signet/counted_audit_log.h"
 #include "tools/signet/followed_namespaces.h"
@@ -84,6 +87,9 @@ class Server {
   // Of another policy, while everything runs.
   tl::expected<void, PolicyRefusal> bring_into_force(const std::shared_ptr<const Policy>& policy,
                                                      const std::stop_token& stop);
+  // Of other CAs.
+  void read_cas_again(const std::vector<std::string>& signers);
+  void tell_of_cas();
 
   static bool hopeless(const std::vector<std::string>& problems) {
     for (const std::string& problem : problems) {
@@ -104,9 +110,12 @@ class Server {
   std::optional<CountedAuditLog> counted_issuance_log_;
   std::unique_ptr<ReviewLog> review_log_;
   CurrentPolicy current_;
+  std::mutex change_mutex_;  ///< held by whoever changes current_
+  CaNews ca_news_;           ///< guarded by change_mutex_
   std::unique_ptr<Signer> signer_;
   std::atomic<bool> is_signing_ = false;  ///< signer_ is there to stay
   PolicyReload reload_;
+  CaReload ca_reload_;
   std::unique_ptr<HttpsFront> front_;
   std::unique_ptr<MetricsServer> metrics_server_;
 };
@@ -200,8 +209,10 @@ Attempt Server::check_access() {
 Attempt Server::load_authorities() {
   auto loaded = with_authorities(config_.policy, source_, *api_, now_seconds());
   if (loaded) {
+    const std::lock_guard lock(change_mutex_);
     current_.store(*std::move(loaded));
     readiness_.set("ca", "");
+    tell_of_cas();
     return Attempt::kDone;
   }
   hopeless(loaded.error().problems);
@@ -249,6 +260,7 @@ void Server::start_signer() {
 
 tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr<const Policy>& policy,
                                                            const std::stop_token& stop) {
+  const std::lock_guard lock(change_mutex_);
   const std::shared_ptr<const PolicyInForce> before = current_.load();
   auto next = successor_of(
       *before, policy, {.source = source_, .api = *api_, .self = *self_.load(), .now = now_seconds(), .stop = stop});
@@ -263,6 +275,7 @@ tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr
   }
   metrics_.add_names_of(*policy);
   current_.store(*std::move(next));
+  tell_of_cas();
   // Not earlier: what is seen of a signer must be judged by a policy that has it.
   if (signer_ != nullptr && signer_names_of(*before->policy) != signer_names_of(*policy)) {
     signer_->follow(signer_names_of(*policy));
@@ -270,9 +283,22 @@ tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr
   return {};
 }
 
+void Server::read_cas_again(const std::vector<std::string>& signers) {
+  const std::lock_guard lock(change_mutex_);
+  current_.store(with_cas_read_again(*current_.load(), signers, source_, *api_, now_seconds()));
+  tell_of_cas();
+}
+
+void Server::tell_of_cas() {
+  for (const CaNews::Item& item : ca_news_.tell(*current_.load()->cas, now_seconds())) {
+    log(item.level, item.text, {{"signer", item.signer}});
+  }
+}
+
 void Server::stop() {
   log(LogLevel::kInfo, "stopping");
   reload_.request_stop();
+  ca_reload_.request_stop();
   if (front_ != nullptr) {
     front_->drain(kDrainPatience);
   }
@@ -290,6 +316,9 @@ std::vector<ReadinessCheck> Server::readiness() const {
   const char* const note = reload_.state().last_taken ? "" : "the file is not the policy in force; the log says why";
   std::vector<ReadinessCheck> checks = {{.name = "policy", .problem = "", .note = note}};
   std::ranges::move(readiness_.checks(), std::back_inserter(checks));
+  if (const auto ca = std::ranges::find(checks, "ca", &ReadinessCheck::name); ca->problem.empty()) {
+    ca->note = note_on(*current_.load()->cas, now_seconds());
+  }
   checks.push_back({"namespaces", namespaces_.problem()});
   if (config_.role.signer) {
     const bool synced = is_signing_ && signer_->synced();
@@ -312,9 +341,11 @@ MetricReadings Server::readings() const {
   if (review_log_ != nullptr) {
     readings.reviews_dropped = review_log_->dropped();
   }
-  if (const std::shared_ptr<const TrustStore> issuers = current_.load()->issuers) {
-    for (const auto& [signer, chain] : issuers->chains()) {
-      readings.ca_not_after.emplace(signer, chain.not_after());
+  if (const std::shared_ptr<const CaStates> cas = current_.load()->cas) {
+    for (const auto& [signer, state] : *cas) {
+      readings.cas.emplace(signer, MetricReadings::CaReadings{.not_after = state.in_force.chain->not_after(),
+                                                              .is_staged = state.staged != nullptr,
+                                                              .is_source_good = state.problems.empty()});
     }
   }
   return readings;
@@ -357,8 +388,12 @@ int Server::run() {
     start_signer();
   }
   reload_.start([this](const auto& policy, const auto& stop) { return bring_into_force(policy, stop); });
+  ca_reload_.start(
+      source_, *api_, [this] { return current_.load()->cas; },
+      [this](const std::vector<std::string>& signers) { read_cas_again(signers); });
   while (signals_.wait() == ProcessSignals::Signal::kReload) {
     reload_.read_now();
+    ca_reload_.read_now();
   }
   stop();
   return kExitYes;
