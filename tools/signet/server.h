@@ -30,8 +30,8 @@ struct ServerConfig {
 
 /// Serves until SIGTERM or SIGINT and then drains: exit code 0. What cannot work as configured (a file, a CA, a
 /// permission) ends it with exit code 2 after every problem was told; an API server that cannot be reached is waited
-/// for. From when everything is there, another policy in the file comes into force, if it can; SIGHUP has it read at
-/// once.
+/// for. From when everything is there, another policy in the file comes into force, if it can, and other certificates
+/// of a CA's key; another key does when it is activated (ca_choice.h). SIGHUP has all of it read at once.
 [[nodiscard]] int run_server(ServerConfig config);
 
 }  // namespace signet
