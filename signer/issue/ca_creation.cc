@@ -1,15 +1,11 @@
 #include "signer/issue/ca_creation.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
 #include <cerrno>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "signer/issue/ca_files.h"
 
 namespace signet {
 namespace {
@@ -17,19 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 
 using NewCas = std::map<std::string, TlsSecret>;
-
-constexpr mode_t kFolderMode = 0700;
-constexpr mode_t kPublicMode = 0644;
-constexpr mode_t kPrivateMode = 0600;
-
-struct CaFile {
-  const char* name;
-  std::string TlsSecret::*content;
-  mode_t mode;
-};
-constexpr std::array kCaFiles = {CaFile{"tls.crt", &TlsSecret::tls_crt, kPublicMode},
-                                 CaFile{"tls.key", &TlsSecret::tls_key, kPrivateMode},
-                                 CaFile{"ca.crt", &TlsSecret::ca_crt, kPublicMode}};
 
 std::string about(const std::string& signer) { return "signer \"" + signer + "\": "; }
 
@@ -41,10 +24,6 @@ void add(CaCreationFailure& failure, std::string problem, bool is_existing) {
 
 tl::unexpected<CaCreationFailure> fail(std::string problem) {
   return tl::unexpected(CaCreationFailure{.problems = {std::move(problem)}, .only_existing = false});
-}
-
-std::string system_error(const fs::path& path, int error) {
-  return path.string() + ": " + std::generic_category().message(error);
 }
 
 tl::expected<NewCas, CaCreationFailure> make_cas(const std::vector<std::string>& signers, const CaProfile& profile,
@@ -75,74 +54,6 @@ std::string existing_text(const fs::path& folder) {
   }
   return folder.string() + " exists already" + (present.empty() ? "" : ", with " + present) +
          (absent.empty() ? "" : (present.empty() ? ", without " : " and without ") + absent);
-}
-
-// Files and folders that are removed, the last one first, unless they are kept.
-class NewPaths {
- public:
-  NewPaths() = default;
-  NewPaths(const NewPaths&) = delete;
-  NewPaths& operator=(const NewPaths&) = delete;
-  ~NewPaths() {
-    for (auto path = paths_.rbegin(); path != paths_.rend(); ++path) {
-      std::error_code ignored;  // What is reported is why the paths are not kept.
-      fs::remove(*path, ignored);
-    }
-  }
-
-  void add(const fs::path& path) { paths_.push_back(path); }
-  void keep() { paths_.clear(); }
-
- private:
-  std::vector<fs::path> paths_;
-};
-
-// 0, or errno.
-int make_folder(const fs::path& path, NewPaths& made) {
-  if (::mkdir(path.c_str(), kFolderMode) != 0) return errno;
-  made.add(path);
-  return 0;
-}
-
-// Writes all of it and waits until it is durable. 0, or errno.
-int write_and_sync(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return ::fsync(descriptor) == 0 ? 0 : errno;
-}
-
-// 0, or errno: EEXIST too, for what is there is never opened.
-int make_file(const fs::path& path, std::string_view text, mode_t mode, NewPaths& made) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-  if (descriptor < 0) return errno;
-  made.add(path);
-  const int error = write_and_sync(descriptor, text);
-  return ::close(descriptor) == 0 || error != 0 ? error : errno;
-}
-
-// Makes the entries of a folder durable. 0, or errno.
-int sync_folder(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return errno;
-  const int error = ::fsync(descriptor) == 0 ? 0 : errno;
-  ::close(descriptor);
-  return error;
-}
-
-tl::expected<void, std::string> write_ca(const fs::path& folder, const TlsSecret& ca, NewPaths& made) {
-  if (const int error = make_folder(folder, made); error != 0) return tl::unexpected(system_error(folder, error));
-  for (const CaFile& file : kCaFiles) {
-    const fs::path path = folder / file.name;
-    if (const int error = make_file(path, ca.*file.content, file.mode, made); error != 0) {
-      return tl::unexpected(system_error(path, error));
-    }
-  }
-  if (const int error = sync_folder(folder); error != 0) return tl::unexpected(system_error(folder, error));
-  return {};
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct CaCreationFailure {
 };
 
 /// Makes a CA for each of `signers`, named after it, as DIR/<signer>/tls.crt, tls.key and ca.crt, where
-/// CaStore::load_from_directory finds it. Nothing is ever replaced: all signers are looked at first, and where a folder
+/// read_ca() finds it. Nothing is ever replaced: all signers are looked at first, and where a folder
 /// for one of them exists, whatever is in it, none is made. Folders are for their owner alone, DIR too if it was not
 /// there (its parent must be); so are keys. What is made is durable at the end; if not all can be, it is removed.
 [[nodiscard]] tl::expected<void, CaCreationFailure> create_cas_in_directory(const std::string& directory,
@@ -28,7 +28,7 @@ struct CaCreationFailure {
                                                                             std::chrono::sys_seconds now);
 
 /// The same as Secrets of type kubernetes.io/tls, which `secret_names` names for each signer: where
-/// CaStore::load_from_secrets and cert-manager's CA issuers find them. Each is tried as a dry run first, and if the API
+/// read_ca() and cert-manager's CA issuers find them. Each is tried as a dry run first, and if the API
 /// server would refuse one, none is made. It may yet refuse one later: those made before stay, and the problems say so,
 /// for what may create Secrets need not be able to delete them.
 [[nodiscard]] tl::expected<void, CaCreationFailure> create_cas_in_secrets(

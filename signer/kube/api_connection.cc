@@ -10,12 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "signer/kube/buffered_tls_client.h"
+#include "signer/kube/wipe_secret.h"
 
 namespace signet {
 namespace {
@@ -31,6 +33,10 @@ constexpr int kKeepAliveProbes = 3;
 // cpp-httplib adds the system's CAs to any store, unless it is given a folder of CAs instead: this one, which cannot
 // exist.
 constexpr const char* kNoSystemCas = "/dev/null/no-system-cas";
+
+// The API server keeps objects of 1.5 MiB at most. The text of one stands in one piece: a string that grows leaves
+// copies behind, of keys too.
+constexpr std::uint64_t kMaxObjectText = std::uint64_t{2} << 20;
 
 constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} << 10;
 
@@ -179,7 +185,7 @@ class ApiConnection::Impl {
     out.body = request.body;
     out.headers = {{"Host", identity_.authority},
                    {"User-Agent", "signet"},
-                   {"Accept", "application/json"},
+                   {"Accept", request.accept},
                    {"Accept-Encoding", "identity"}};
     if (!request.content_type.empty()) out.headers.emplace("Content-Type", request.content_type);
     if (!token.empty()) out.headers.emplace("Authorization", "Bearer " + token);
@@ -194,7 +200,7 @@ class ApiConnection::Impl {
       return !stop.stop_requested();
     };
     const auto deadline = std::chrono::steady_clock::now() + request.total_timeout;
-    out.content_receiver = [&](const char* data, std::size_t length, std::uint64_t, std::uint64_t) {
+    out.content_receiver = [&](const char* data, std::size_t length, std::uint64_t, std::uint64_t total) {
       if (stop.stop_requested()) return false;
       if (std::chrono::steady_clock::now() > deadline) {
         refusal = "the answer took longer than " + std::to_string(request.total_timeout.count()) + " s";
@@ -207,6 +213,7 @@ class ApiConnection::Impl {
         refusal = "the answer is larger than " + std::to_string(max_bytes) + " bytes";
         return false;
       }
+      if (in.body.empty() && total <= kMaxObjectText) in.body.reserve(static_cast<std::size_t>(total));
       in.body.append(data, length);
       return true;
     };
@@ -215,7 +222,9 @@ class ApiConnection::Impl {
     httplib::Response head;
     httplib::Error error = httplib::Error::Success;
     try {
-      if (client_.send(out, head, error)) return in;
+      const bool is_answered = client_.send(out, head, error);
+      wipe_secret(out.body);
+      if (is_answered) return in;
     } catch (const std::exception& exception) {
       return failure(exception.what());
     }

@@ -20,6 +20,7 @@ struct ApiRequest {
   std::string path;
   std::string body;
   std::string content_type;
+  std::string accept = "application/json";
   // Longest silence while the answer is read, and longest time for all of its body.
   std::chrono::seconds read_timeout{30};
   std::chrono::seconds total_timeout{60};

@@ -1,5 +1,6 @@
 #include "signer/kube/json.h"
 
+#include <openssl/crypto.h>
 #include <rapidjson/document.h>
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
@@ -158,8 +159,13 @@ void replace_invalid_utf8(char* text, std::size_t size) {
 }  // namespace
 
 struct JsonDocument::Impl {
+  ~Impl() {
+    if (secret_bytes > 0) OPENSSL_cleanse(text.get(), secret_bytes);
+  }
+
   // Values refer to strings in here. NUL-terminated, as the reader wants it.
   std::unique_ptr<char[]> text;
+  std::size_t secret_bytes = 0;  // of the text, to be wiped
   rapidjson::Document document;
 };
 
@@ -180,6 +186,7 @@ tl::expected<JsonDocument, std::string> JsonDocument::parse(std::string_view tex
   impl->text = std::make_unique_for_overwrite<char[]>(text.size() + 1);
   std::memcpy(impl->text.get(), text.data(), text.size());
   impl->text[text.size()] = '\0';
+  impl->secret_bytes = limits.secret ? text.size() : 0;
   if (invalid) replace_invalid_utf8(impl->text.get(), text.size());
 
   rapidjson::InsituStringStream stream(impl->text.get());

@@ -26,6 +26,8 @@ struct JsonLimits {
   // For what an API server says: metadata.managedFields are its clients' words, byte for byte, and one object must not
   // end a list of everybody's. Bytes that are no UTF-8 are then read as '?', and keys may repeat: the first is found.
   bool relayed = false;
+  // The document's copy of the text is wiped at its end.
+  bool secret = false;
 };
 
 struct JsonMember;

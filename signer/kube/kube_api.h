@@ -74,6 +74,8 @@ struct TlsSecret {
   std::string tls_crt;
   std::string tls_key;
   std::string ca_crt;
+  // As it was read; not looked at when one is created.
+  std::string resource_version{};
 };
 
 // Whether a write is only tried: judged as a whole by the API server, admission included, but not stored.
@@ -145,6 +147,14 @@ class KubeApi {
 
   [[nodiscard]] virtual KubeResult<TlsSecret> get_tls_secret(const std::string& name_space,
                                                              const std::string& name) = 0;
+
+  // The resourceVersion of a Secret, without what is in it.
+  [[nodiscard]] virtual KubeResult<std::string> get_secret_version(const std::string& name_space,
+                                                                   const std::string& name) = 0;
+
+  // Puts other data in place of a Secret's, if its resourceVersion still is that of `secret`; kConflict if not.
+  [[nodiscard]] virtual KubeResult<void> replace_tls_secret(const std::string& name_space, const std::string& name,
+                                                            const TlsSecret& secret) = 0;
 
   // Creates a Secret of type kubernetes.io/tls. kConflict: there is one of that name, whatever is in it.
   [[nodiscard]] virtual KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,

@@ -28,6 +28,8 @@ constexpr std::size_t kMaxObjectBytes = std::size_t{12} << 20;
 constexpr JsonLimits kPageLimits{
     .max_bytes = kMaxPageBytes, .max_depth = kMaxApiServerDepth, .max_values = 4'000'000, .relayed = true};
 constexpr JsonLimits kObjectLimits{.max_bytes = kMaxObjectBytes, .max_depth = kMaxApiServerDepth, .relayed = true};
+constexpr JsonLimits kSecretLimits{
+    .max_bytes = kMaxObjectBytes, .max_depth = kMaxApiServerDepth, .relayed = true, .secret = true};
 // How often a list of requests starts anew because its pages expired before they were read.
 constexpr int kMaxListRestarts = 5;
 
@@ -355,9 +357,10 @@ KubeResult<Pod> HttpKubeClient::get_pod(const std::string& name_space, const std
 KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_space, const std::string& name) {
   const auto path = path_in_namespace(kNamespacePath, name_space, "secrets", name);
   if (!path) return tl::unexpected(path.error());
-  const auto body = transport_->get(*path);
+  auto body = transport_->get(*path);
   if (!body) return tl::unexpected(body.error());
-  const auto document = JsonDocument::parse(*body, kObjectLimits);
+  const auto document = JsonDocument::parse(*body, kSecretLimits);
+  wipe_secret(*body);
   if (!document) return bad_response(document.error());
   const JsonView root = document->root();
   const std::string place = "Secret " + name_space + '/' + name;
@@ -365,6 +368,7 @@ KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_spa
     return bad_response(place + " is not of type kubernetes.io/tls");
 
   TlsSecret secret;
+  secret.resource_version = root.at("metadata", "resourceVersion").as_string().value_or("");
   const std::pair<const char*, std::string*> fields[] = {
       {"tls.crt", &secret.tls_crt}, {"tls.key", &secret.tls_key}, {"ca.crt", &secret.ca_crt}};
   for (const auto& [key, out] : fields) {
@@ -378,6 +382,46 @@ KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_spa
   return secret;
 }
 
+KubeResult<std::string> HttpKubeClient::get_secret_version(const std::string& name_space, const std::string& name) {
+  ApiRequest request;
+  auto path = path_in_namespace(kNamespacePath, name_space, "secrets", name);
+  if (!path) return tl::unexpected(path.error());
+  // https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches: the key stays where it is. From
+  // the API server's cache: who sees an old version reads the new one when it has come.
+  request.path = *std::move(path) + "?resourceVersion=0";
+  request.accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+  request.max_body_bytes = kMaxObjectBytes;
+  const auto body = transport_->call(request);
+  if (!body) return tl::unexpected(body.error());
+  const auto document = JsonDocument::parse(*body, kObjectLimits);
+  if (!document) return bad_response(document.error());
+  const auto version = document->root().at("metadata", "resourceVersion").as_string();
+  if (!version || version->empty()) return bad_response("the Secret's metadata has no resourceVersion");
+  return std::string(*version);
+}
+
+KubeResult<void> HttpKubeClient::send_secret(ApiRequest request, std::string_view head, const TlsSecret& secret) {
+  request.content_type = "application/json";
+  // A string that grows leaves copies behind: what holds the key is made in one piece, and wiped.
+  std::string key = base64_encode(secret.tls_key);
+  const std::string certificate = base64_encode(secret.tls_crt);
+  const std::string roots = base64_encode(secret.ca_crt);
+  constexpr std::string_view kBeforeCertificate = R"(,"type":"kubernetes.io/tls","data":{"tls.crt":")";
+  constexpr std::string_view kBeforeRoots = R"(","ca.crt":")";
+  constexpr std::string_view kBeforeKey = R"(","tls.key":")";
+  constexpr std::string_view kAfterKey = R"("}})";
+  request.body.reserve(head.size() + kBeforeCertificate.size() + certificate.size() + kBeforeRoots.size() +
+                       roots.size() + kBeforeKey.size() + key.size() + kAfterKey.size());
+  request.body.append(head).append(kBeforeCertificate).append(certificate).append(kBeforeRoots).append(roots);
+  request.body.append(kBeforeKey).append(key).append(kAfterKey);
+  auto body = transport_->call(request);
+  wipe_secret(key);
+  wipe_secret(request.body);
+  if (!body) return tl::unexpected(body.error());
+  wipe_secret(*body);
+  return {};
+}
+
 KubeResult<void> HttpKubeClient::create_tls_secret(const std::string& name_space, const std::string& name,
                                                    const TlsSecret& secret, DryRun dry_run) {
   const auto space_in_path = segment(name_space);
@@ -386,25 +430,26 @@ KubeResult<void> HttpKubeClient::create_tls_secret(const std::string& name_space
   json.begin_object().key("apiVersion").string("v1").key("kind").string("Secret");
   json.key("metadata").begin_object().key("name").string(name);
   json.key("labels").begin_object().key("app.kubernetes.io/managed-by").string("signet").end_object().end_object();
-  json.key("type").string("kubernetes.io/tls").key("data").begin_object();
-  json.key("tls.crt").string(base64_encode(secret.tls_crt)).key("ca.crt").string(base64_encode(secret.ca_crt));
-
   ApiRequest request;
   request.method = "POST";
   request.path = std::string(kNamespacePath) + '/' + *space_in_path + "/secrets?fieldManager=signet" +
                  (dry_run == DryRun::kYes ? "&dryRun=All" : "");
-  request.content_type = "application/json";
-  // A string that grows leaves copies behind: what holds the key is made in one piece, and wiped.
-  std::string key = base64_encode(secret.tls_key);
-  constexpr std::string_view kBeforeKey = R"(,"tls.key":")";
-  constexpr std::string_view kAfterKey = R"("}})";
-  request.body.reserve(json.text().size() + kBeforeKey.size() + key.size() + kAfterKey.size());
-  request.body.append(json.text()).append(kBeforeKey).append(key).append(kAfterKey);
-  const auto body = transport_->call(request);
-  wipe_secret(key);
-  wipe_secret(request.body);
-  if (!body) return tl::unexpected(body.error());
-  return {};
+  return send_secret(std::move(request), json.text(), secret);
+}
+
+KubeResult<void> HttpKubeClient::replace_tls_secret(const std::string& name_space, const std::string& name,
+                                                    const TlsSecret& secret) {
+  auto path = path_in_namespace(kNamespacePath, name_space, "secrets", name);
+  if (!path) return tl::unexpected(path.error());
+  JsonWriter json;
+  json.begin_object().key("apiVersion").string("v1").key("kind").string("Secret");
+  json.key("metadata").begin_object().key("name").string(name);
+  json.key("resourceVersion").string(secret.resource_version);
+  json.key("labels").begin_object().key("app.kubernetes.io/managed-by").string("signet").end_object().end_object();
+  ApiRequest request;
+  request.method = "PUT";
+  request.path = *std::move(path) + "?fieldManager=signet";
+  return send_secret(std::move(request), json.text(), secret);
 }
 
 KubeResult<Lease> HttpKubeClient::get_lease(const std::string& name_space, const std::string& name) {

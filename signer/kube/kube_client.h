@@ -5,6 +5,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "signer/kube/api_connection.h"
 #include "signer/kube/kube_api.h"
 #include "signer/kube/kubeconfig.h"
 #include "signer/kube/serving_api.h"
@@ -36,6 +37,10 @@ class HttpKubeClient : public KubeApi, public ServingApi {
                                                   const std::stop_token& stop) override;
   [[nodiscard]] KubeResult<Pod> get_pod(const std::string& name_space, const std::string& name) override;
   [[nodiscard]] KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
+  [[nodiscard]] KubeResult<std::string> get_secret_version(const std::string& name_space,
+                                                           const std::string& name) override;
+  [[nodiscard]] KubeResult<void> replace_tls_secret(const std::string& name_space, const std::string& name,
+                                                    const TlsSecret& secret) override;
   [[nodiscard]] KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name,
                                                    const TlsSecret& secret, DryRun dry_run) override;
   [[nodiscard]] KubeResult<Lease> get_lease(const std::string& name_space, const std::string& name) override;
@@ -54,6 +59,8 @@ class HttpKubeClient : public KubeApi, public ServingApi {
                                                const std::string& ca_bundle) override;
 
  private:
+  // Sends the request with `head`, the beginning of a Secret's JSON, and its data as the body, which is wiped.
+  [[nodiscard]] KubeResult<void> send_secret(ApiRequest request, std::string_view head, const TlsSecret& secret);
   [[nodiscard]] KubeResult<void> patch_csr(const std::string& name, std::string_view subresource,
                                            const std::string& json_patch);
 

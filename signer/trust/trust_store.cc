@@ -12,7 +12,9 @@ namespace {
 // More than any chain that IssuerChain::parse would read.
 constexpr std::size_t kMaxFileBytes = std::size_t{128} << 10;
 
-tl::expected<IssuerChain, std::string> load_chain(const std::filesystem::path& folder) {
+}  // namespace
+
+tl::expected<IssuerChain, std::string> load_issuer_chain(const std::filesystem::path& folder) {
   const auto tls_crt = read_bounded_file((folder / "tls.crt").string(), kMaxFileBytes);
   if (!tls_crt) {
     return tl::unexpected(tls_crt.error());
@@ -33,16 +35,14 @@ tl::expected<IssuerChain, std::string> load_chain(const std::filesystem::path& f
   return chain;
 }
 
-}  // namespace
-
 tl::expected<TrustStore, std::vector<std::string>> TrustStore::load_from_directory(
     const std::filesystem::path& directory, const std::vector<std::string>& signers) {
   Chains chains;
   std::vector<std::string> problems;
   for (const std::string& signer : signers) {
-    auto chain = load_chain(directory / signer);
+    auto chain = load_issuer_chain(directory / signer);
     if (chain) {
-      chains.emplace(signer, std::move(*chain));
+      chains.emplace(signer, std::make_shared<const IssuerChain>(*std::move(chain)));
     } else {
       problems.push_back("signer \"" + signer + "\": " + chain.error());
     }
@@ -55,7 +55,7 @@ tl::expected<TrustStore, std::vector<std::string>> TrustStore::load_from_directo
 
 const IssuerChain* TrustStore::find(std::string_view signer) const {
   const auto found = chains_.find(signer);
-  return found == chains_.end() ? nullptr : &found->second;
+  return found == chains_.end() ? nullptr : found->second.get();
 }
 
 std::vector<std::string> TrustStore::isolation_problems() const {
@@ -63,13 +63,13 @@ std::vector<std::string> TrustStore::isolation_problems() const {
   std::map<std::string, Chains::const_iterator> first_with;  // by the SPKI of a key on the way to the root
   for (auto chain = chains_.begin(); chain != chains_.end(); ++chain) {
     std::set<std::string_view> told;
-    for (const Certificate& certificate : chain->second.path()) {
+    for (const Certificate& certificate : chain->second->path()) {
       const auto& [signer, first] = *first_with.try_emplace(spki_of(certificate), chain).first->second;
       if (signer == chain->first || !told.insert(signer).second) {
         continue;
       }
-      const bool same_issuer = first.issuer_spki_sha256() == chain->second.issuer_spki_sha256();
-      const bool same_root = first.root_spki_sha256() == chain->second.root_spki_sha256();
+      const bool same_issuer = first->issuer_spki_sha256() == chain->second->issuer_spki_sha256();
+      const bool same_root = first->root_spki_sha256() == chain->second->root_spki_sha256();
       problems.push_back("signers \"" + signer + "\" and \"" + chain->first + "\" have the same " +
                          (same_issuer ? "issuer"
                           : same_root ? "root"

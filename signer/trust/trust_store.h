@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -13,10 +14,13 @@
 
 namespace signet {
 
+/// The issuer's chain of a folder with tls.crt and, where there is one, ca.crt. The error names the file.
+[[nodiscard]] tl::expected<IssuerChain, std::string> load_issuer_chain(const std::filesystem::path& folder);
+
 /// The issuer chain of each signer, by the signer's name without its domain. Immutable; safe to share between threads.
 class TrustStore {
  public:
-  using Chains = std::map<std::string, IssuerChain, std::less<>>;
+  using Chains = std::map<std::string, std::shared_ptr<const IssuerChain>, std::less<>>;  ///< none is null
 
   explicit TrustStore(Chains chains) : chains_(std::move(chains)) {}
 

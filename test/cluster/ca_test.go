@@ -29,7 +29,7 @@ func TestCAsAsSecretsAreMadeOnceAndServed(t *testing.T) {
 		return lab.Rules{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{verb}, ResourceNames: names}}
 	}
 	installer := caAccount(t, "installer", secretRule("create"))
-	server := caAccount(t, "server", append(secretRule("get", caSecrets...), lab.SignetRules(allSigners...)...))
+	server := caAccount(t, "server", append(secretRule("get", append(inUse(caSecrets...), caSecrets...)...), lab.SignetRules(allSigners...)...))
 	secrets := stage.plane.Admin().CoreV1().Secrets(caNamespace)
 
 	expectSignet(t, 2, "is forbidden", caSecrets, server, "ca", "init")
@@ -83,6 +83,14 @@ func TestCAsAsSecretsAreMadeOnceAndServed(t *testing.T) {
 		}
 	}
 	stop(t, process)
+}
+
+// inUse are the names of the Secrets that record which CA is in use.
+func inUse(secrets ...string) (records []string) {
+	for _, name := range secrets {
+		records = append(records, name+"-in-use")
+	}
+	return records
 }
 
 // caAccount is the kubeconfig of a new account.

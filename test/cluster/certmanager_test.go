@@ -143,7 +143,7 @@ func signetInCertManagersPlace(t *testing.T, manager *lab.CertManager) {
 	rules := lab.SignetRules(allSigners...)
 	for signer, secret := range lab.TaskSecrets {
 		signers = append(signers, fmt.Sprintf("{name: %s, secretName: %s}", signer, secret))
-		rules = append(rules, lab.Rules{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}, ResourceNames: []string{secret}}}...)
+		rules = append(rules, lab.Rules{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}, ResourceNames: []string{secret, secret + "-in-use"}}}...)
 	}
 	account, err := stage.plane.CreateAccount(patient(t), lab.CertManagerNamespace, "signet", rules)
 	if err != nil {

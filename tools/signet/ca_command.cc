@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
-#include <map>
 
 #include "policy/duration.h"
 #include "signer/issue/ca_creation.h"
@@ -24,18 +23,12 @@ constexpr const char* kInitUsage =
     "Exit codes: 0 made, 1 something is there already and nothing was changed, 2 usage or input error, or a failure";
 constexpr const char* kRootsUsage =
     "signet ca roots --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]\n\n"
-    "Prints the root that each signer's certificates lead to: what clients are to trust. No key is needed for it.\n"
+    "Prints the root that each signer's certificates lead to, and the one that they will after `signet ca activate`:\n"
+    "what clients are to trust. No key is needed for it.\n"
     "Exit codes: 0 printed, 2 usage or input error";
 
 // One that lives for less is over before a mesh is set up with it.
 constexpr std::chrono::hours kMinLifetime{1};
-
-po::options_description options_for_signers() {
-  po::options_description options = ca_place_options();
-  options.add_options()("signer", po::value<std::vector<std::string>>()->composing()->value_name("NAME"),
-                        "this signer alone, without its domain; may be repeated. Absent: all of the policy's");
-  return options;
-}
 
 tl::expected<CaProfile, std::string> profile_of(const CommandLine& line) {
   const std::optional<KeyType> key = key_type_named(line.text("key"));
@@ -54,16 +47,8 @@ tl::expected<CaProfile, std::string> profile_of(const CommandLine& line) {
   return CaProfile{.key = *key, .lifetime = *lifetime};
 }
 
-std::map<std::string, std::string> secret_names(const CaPlace& place) {
-  std::map<std::string, std::string> names;
-  for (const std::string& signer : place.signers) {
-    names.emplace(signer, place.policy->secret_name(signer));
-  }
-  return names;
-}
-
 int init(const Arguments& arguments) {
-  po::options_description options = options_for_signers();
+  po::options_description options = ca_place_options_for_signers();
   options.add_options()("key", po::value<std::string>()->default_value("ECDSA-P256")->value_name("TYPE"),
                         "as policies name it: ECDSA-P256, ECDSA-P384, RSA-2048, RSA-3072, RSA-4096");
   options.add_options()("validity", po::value<std::string>()->default_value("87600h")->value_name("DURATION"),
@@ -80,10 +65,10 @@ int init(const Arguments& arguments) {
   if (!place) {
     return place.error();
   }
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  const auto created = place->api == nullptr
-                           ? create_cas_in_directory(place->directory, place->signers, *profile, now)
-                           : create_cas_in_secrets(*place->api, place->name_space, secret_names(*place), *profile, now);
+  const auto now = now_in_seconds();
+  const auto created = place->api == nullptr ? create_cas_in_directory(place->directory, place->signers, *profile, now)
+                                             : create_cas_in_secrets(*place->api, place->name_space,
+                                                                     place->secret_names(), *profile, now);
   if (!created) {
     if (!created.error().only_existing) {
       return complain_of_all(created.error().problems, kExitUsage);
@@ -99,27 +84,39 @@ int init(const Arguments& arguments) {
   return kExitYes;
 }
 
-std::string roots_as_json(const Policy& policy, const TrustStore& trust) {
+void add_root(JsonWriter& json, const Policy& policy, const std::string& signer, const IssuerChain& chain,
+              bool is_staged) {
+  json.begin_object().key("signer").string(signer).key("signerName").string(policy.signer_name(signer));
+  json.key("pem").string(chain.root_pem()).key("sha256").string(chain.root_sha256());
+  json.key("notAfter").string(to_rfc3339(not_after(chain.path().back())));
+  if (is_staged) {
+    json.key("staged").boolean(true);
+  }
+  json.end_object();
+}
+
+std::string roots_as_json(const Policy& policy, const CaStates& cas) {
   JsonWriter json;
   json.begin_array();
-  for (const auto& [signer, chain] : trust.chains()) {
-    json.begin_object().key("signer").string(signer).key("signerName").string(policy.signer_name(signer));
-    json.key("pem").string(chain.root_pem()).key("sha256").string(chain.root_sha256());
-    json.key("notAfter").string(to_rfc3339(not_after(chain.path().back()))).end_object();
+  for (const auto& [signer, ca] : cas) {
+    add_root(json, policy, signer, *ca.in_force.chain, false);
+    if (ca.staged != nullptr) {
+      add_root(json, policy, signer, *ca.staged, true);
+    }
   }
   return json.end_array().take() + "\n";
 }
 
-std::string roots_as_pem(const Policy& policy, const TrustStore& trust) {
+std::string roots_as_pem(const Policy& policy, const CaStates& cas) {
   std::string text;
-  for (const auto& [signer, chain] : trust.chains()) {
-    text += "# " + policy.signer_name(signer) + "\n" + chain.root_pem();
+  for (const auto& [signer, ca] : cas) {
+    text += "# " + policy.signer_name(signer) + "\n" + roots_pem(ca);
   }
   return text;
 }
 
 int roots(const Arguments& arguments) {
-  po::options_description options = options_for_signers();
+  po::options_description options = ca_place_options_for_signers();
   options.add_options()("output", po::value<std::string>()->default_value("pem")->value_name("FORMAT"),
                         "pem, each root after a comment with its signerName, or json");
   const auto line = CommandLine::parse(kRootsUsage, options, arguments);
@@ -134,11 +131,11 @@ int roots(const Arguments& arguments) {
   if (!place) {
     return place.error();
   }
-  const auto trust = place->trust();
-  if (!trust) {
-    return trust.error();
+  const auto cas = place->states(now_in_seconds());
+  if (!cas) {
+    return cas.error();
   }
-  std::cout << (output == "json" ? roots_as_json(*place->policy, *trust) : roots_as_pem(*place->policy, *trust));
+  std::cout << (output == "json" ? roots_as_json(*place->policy, *cas) : roots_as_pem(*place->policy, *cas));
   return kExitYes;
 }
 
@@ -152,13 +149,19 @@ int ca_command(const Arguments& arguments) {
   if (which == "roots") {
     return roots({arguments.begin() + 1, arguments.end()});
   }
+  if (which == "status") {
+    return ca_status_command({arguments.begin() + 1, arguments.end()});
+  }
+  if (which == "activate") {
+    return ca_activate_command({arguments.begin() + 1, arguments.end()});
+  }
   const std::string usage =
-      "Usage: signet ca init|roots --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]";
+      "Usage: signet ca init|roots|status|activate --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]";
   if (which == "--help" || which == "-h") {
-    std::cout << usage << "\n`signet ca init --help` and `signet ca roots --help` tell the options of each.\n";
+    std::cout << usage << "\n`signet ca init --help` tells the options of init, and so for the others.\n";
     return kExitYes;
   }
-  return usage_error("ca: which of: init, roots\n" + usage);
+  return usage_error("ca: which of: init, roots, status, activate\n" + usage);
 }
 
 }  // namespace signet

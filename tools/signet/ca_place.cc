@@ -1,8 +1,10 @@
 #include "tools/signet/ca_place.h"
 
 #include <algorithm>
+#include <iostream>
 #include <utility>
 
+#include "signer/kube/bounded_file.h"
 #include "signer/kube/kube_client.h"
 #include "tools/signet/cluster_access.h"
 #include "tools/signet/command.h"
@@ -34,29 +36,6 @@ tl::expected<std::vector<std::string>, std::vector<std::string>> signers_named(c
   return names;
 }
 
-tl::expected<TrustStore, std::vector<std::string>> read_trust(const CaPlace& place) {
-  if (place.api == nullptr) {
-    return TrustStore::load_from_directory(place.directory, place.signers);
-  }
-  TrustStore::Chains chains;
-  std::vector<std::string> problems;
-  for (const std::string& signer : place.signers) {
-    const std::string where = "signer \"" + signer + "\": " + place.location(signer) + ": ";
-    const auto secret = place.api->get_tls_secret(place.name_space, place.policy->secret_name(signer));
-    if (!secret) {
-      problems.push_back(where + secret.error().message);
-    } else if (auto chain = IssuerChain::parse(secret->tls_crt, secret->ca_crt)) {
-      chains.emplace(signer, *std::move(chain));
-    } else {
-      problems.push_back(where + chain.error());
-    }
-  }
-  if (!problems.empty()) {
-    return tl::unexpected(std::move(problems));
-  }
-  return TrustStore(std::move(chains));
-}
-
 }  // namespace
 
 po::options_description ca_place_options() {
@@ -69,6 +48,41 @@ po::options_description ca_place_options() {
   options.add_options()("kubeconfig", po::value<std::string>()->value_name("FILE"),
                         "with --ca-namespace: how to reach the API server; absent: the pod's service account");
   return options;
+}
+
+po::options_description ca_place_options_for_signers() {
+  po::options_description options = ca_place_options();
+  options.add_options()("signer", po::value<std::vector<std::string>>()->composing()->value_name("NAME"),
+                        "this signer alone, without its domain; may be repeated. Absent: all of the policy's");
+  return options;
+}
+
+void add_mesh_config_option(po::options_description& options) {
+  options.add_options()(
+      "mesh-config", po::value<std::string>()->value_name("FILE"),
+      "the mesh's MeshConfig or the ConfigMap with it, as kubectl get configmap istio -n istio-system "
+      "-o yaml prints it; - for standard input");
+}
+
+tl::expected<std::optional<MeshRoots>, int> mesh_roots_of(const CommandLine& line) {
+  const std::string file = line.text("mesh-config");
+  if (file.empty()) {
+    return std::nullopt;
+  }
+  const auto text = file == "-" ? read_stream(std::cin, "standard input", kMaxMeshConfigBytes)
+                                : read_bounded_file(file, kMaxMeshConfigBytes);
+  if (!text) {
+    return tl::unexpected(usage_error(text.error()));
+  }
+  auto roots = MeshRoots::parse(*text, file == "-" ? "standard input" : file);
+  if (!roots) {
+    return tl::unexpected(complain_of_all(roots.error(), kExitUsage));
+  }
+  return *std::move(roots);
+}
+
+std::chrono::sys_seconds now_in_seconds() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
 int complain_of_all(const std::vector<std::string>& problems, int exit_code) {
@@ -111,15 +125,30 @@ std::string CaPlace::location(const std::string& signer) const {
   return api == nullptr ? directory + "/" + signer : "Secret " + name_space + "/" + policy->secret_name(signer);
 }
 
-tl::expected<TrustStore, int> CaPlace::trust() const {
-  auto trust = read_trust(*this);
-  if (!trust) {
-    return tl::unexpected(complain_of_all(trust.error(), kExitUsage));
+std::string CaPlace::record_location(const std::string& signer) const {
+  return api == nullptr ? in_use_folder(directory + "/" + signer)
+                        : "Secret " + name_space + "/" + in_use_secret(policy->secret_name(signer));
+}
+
+CaSource CaPlace::source(bool with_keys) const {
+  return {.with_keys = with_keys, .directory = directory, .name_space = name_space};
+}
+
+std::map<std::string, std::string> CaPlace::secret_names() const {
+  std::map<std::string, std::string> names;
+  for (const std::string& signer : signers) {
+    names.emplace(signer, policy->secret_name(signer));
   }
-  if (const auto problems = trust->isolation_problems(); !problems.empty()) {
-    return tl::unexpected(complain_of_all(problems, kExitUsage));
+  return names;
+}
+
+tl::expected<CaStates, int> CaPlace::states(std::chrono::sys_seconds now) const {
+  const CaSource public_part = source(false);
+  auto states = settle_cas(public_part, read_cas(public_part, api.get(), secret_names()), {}, now);
+  if (!states) {
+    return tl::unexpected(complain_of_all(states.error().problems, kExitUsage));
   }
-  return *std::move(trust);
+  return *std::move(states);
 }
 
 }  // namespace signet

@@ -24,4 +24,8 @@ using Arguments = std::vector<std::string>;
 [[nodiscard]] int policy_explain_command(const Arguments& arguments);
 [[nodiscard]] int policy_test_command(const Arguments& arguments);
 
+// Of `signet ca`.
+[[nodiscard]] int ca_status_command(const Arguments& arguments);
+[[nodiscard]] int ca_activate_command(const Arguments& arguments);
+
 }  // namespace signet

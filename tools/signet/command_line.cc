@@ -31,6 +31,8 @@ tl::expected<CommandLine, int> CommandLine::parse(const std::string& usage, po::
   return line;
 }
 
+bool CommandLine::flag(const std::string& option) const { return values_[option].as<bool>(); }
+
 std::string CommandLine::text(const std::string& option) const {
   return has(option) ? values_[option].as<std::string>() : std::string();
 }

@@ -22,6 +22,8 @@ class CommandLine {
                                                             const std::string& positional = {});
 
   [[nodiscard]] bool has(const std::string& option) const { return values_.count(option) > 0; }
+  /// Of an option without a value: whether it was given.
+  [[nodiscard]] bool flag(const std::string& option) const;
   /// Empty when the option was not given and has no default.
   [[nodiscard]] std::string text(const std::string& option) const;
   /// Of an option that may be given more than once: every value, in order.

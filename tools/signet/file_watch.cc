@@ -1,34 +1,13 @@
 #include "tools/signet/file_watch.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "signer/kube/bounded_file.h"
 
 namespace signet {
-namespace {
-
-std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
-
-}  // namespace
-
-FileWatch::Stamp FileWatch::stamp() const {
-  struct stat status {};
-  if (::stat(path_.c_str(), &status) != 0) {
-    return {.error = errno};
-  }
-  return {.error = 0,
-          .device = status.st_dev,
-          .inode = status.st_ino,
-          .size = status.st_size,
-          .modified = nanoseconds(status.st_mtim),
-          .changed = nanoseconds(status.st_ctim)};
-}
 
 std::optional<FileWatch::Text> FileWatch::look() {
-  const Stamp now = stamp();
+  const FileStamp now = FileStamp::of(path_);
   if (now == read_) {
     return std::nullopt;
   }
@@ -36,7 +15,7 @@ std::optional<FileWatch::Text> FileWatch::look() {
     return std::nullopt;
   }
   Text text = read_bounded_file(path_, max_bytes_);
-  if (stamp() != now) {
+  if (FileStamp::of(path_) != now) {
     return std::nullopt;
   }
   read_ = text ? std::optional(now) : std::nullopt;
@@ -44,10 +23,10 @@ std::optional<FileWatch::Text> FileWatch::look() {
 }
 
 FileWatch::Text FileWatch::read() {
-  const Stamp before = stamp();
+  const FileStamp before = FileStamp::of(path_);
   Text text = read_bounded_file(path_, max_bytes_);
   // One that is being written is read again when it was left alone.
-  read_ = text && stamp() == before && before == seen_ ? std::optional(before) : std::nullopt;
+  read_ = text && FileStamp::of(path_) == before && before == seen_ ? std::optional(before) : std::nullopt;
   seen_ = before;
   return text;
 }

@@ -100,20 +100,20 @@ std::vector<std::string_view> tenants_by_pattern_or_label(const Policy& policy) 
   return names;
 }
 
-std::string render_mesh_config(const Policy& policy, const TrustStore& trust) {
+std::string render_mesh_config(const Policy& policy, const CaStates& cas) {
   std::string yaml;
   if (const std::string& signer = policy.model().default_signer; !signer.empty()) {
     yaml += "defaultConfig:\n  proxyMetadata:\n    " + std::string(kCertSignerVariable) + ": " + text(signer) + "\n";
   }
   yaml += "caCertificates:\n";
-  for (const auto& [signer, chain] : trust.chains()) {
+  for (const auto& [signer, ca] : cas) {
     yaml +=
-        "- pem: |\n" + indented(chain.root_pem(), 4) + "  certSigners:\n  - " + text(policy.signer_name(signer)) + "\n";
+        "- pem: |\n" + indented(roots_pem(ca), 4) + "  certSigners:\n  - " + text(policy.signer_name(signer)) + "\n";
   }
   return yaml;
 }
 
-std::string render_istio_operator(const Policy& policy, const TrustStore& trust) {
+std::string render_istio_operator(const Policy& policy, const CaStates& cas) {
   const std::string signers = items(signer_names(policy));
   return "apiVersion: install.istio.io/v1alpha1\n"
          "kind: IstioOperator\n"
@@ -130,7 +130,7 @@ std::string render_istio_operator(const Policy& policy, const TrustStore& trust)
          "      env:\n"
          "        EXTERNAL_CA: ISTIOD_RA_KUBERNETES_API\n"
          "  meshConfig:\n" +
-         indented(render_mesh_config(policy, trust), 4) +
+         indented(render_mesh_config(policy, cas), 4) +
          "  components:\n"
          "    pilot:\n"
          "      k8s:\n"

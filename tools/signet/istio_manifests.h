@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "policy/policy.h"
-#include "signer/trust/trust_store.h"
+#include "signer/issue/ca_states.h"
 
 namespace signet {
 
@@ -20,11 +20,12 @@ namespace signet {
 /// The tenants of which the policy alone does not say which namespaces they have.
 [[nodiscard]] std::vector<std::string_view> tenants_by_pattern_or_label(const Policy& policy);
 
-/// The MeshConfig: the default signer, and for each signer of `trust` the root that its certificates lead to.
-[[nodiscard]] std::string render_mesh_config(const Policy& policy, const TrustStore& trust);
+/// The MeshConfig: the default signer, and for each signer of `cas` the root that its certificates lead to, and
+/// beside it that of a CA that waits to be activated.
+[[nodiscard]] std::string render_mesh_config(const Policy& policy, const CaStates& cas);
 
 /// An IstioOperator (install.istio.io/v1alpha1) with that MeshConfig, the environment of an istiod that asks the
 /// policy's signers, and the right to approve requests for these and no others.
-[[nodiscard]] std::string render_istio_operator(const Policy& policy, const TrustStore& trust);
+[[nodiscard]] std::string render_istio_operator(const Policy& policy, const CaStates& cas);
 
 }  // namespace signet

@@ -87,6 +87,24 @@ void add_connections(std::vector<MetricFamily>& families, const FrontCounts& cou
   families.push_back(std::move(total));
 }
 
+void add_cas(std::vector<MetricFamily>& families,
+             const std::map<std::string, MetricReadings::CaReadings, std::less<>>& cas) {
+  MetricFamily expiry = family(MetricType::Gauge, "signet_ca_not_after_timestamp_seconds",
+                               "When the first certificate of a signer's chain expires, in seconds since 1970.");
+  MetricFamily staged =
+      family(MetricType::Gauge, "signet_ca_staged", "1 while another key of the signer waits to be activated, else 0.");
+  MetricFamily good = family(MetricType::Gauge, "signet_ca_source_good",
+                             "1 while what is found of a signer's CA can be used, 0 while an older one is in force.");
+  for (const auto& [signer, ca] : cas) {
+    add(expiry, {{"signer", signer}}, static_cast<double>(ca.not_after.time_since_epoch().count()));
+    add(staged, {{"signer", signer}}, ca.is_staged ? 1 : 0);
+    add(good, {{"signer", signer}}, ca.is_source_good ? 1 : 0);
+  }
+  families.push_back(std::move(expiry));
+  families.push_back(std::move(staged));
+  families.push_back(std::move(good));
+}
+
 }  // namespace
 
 std::vector<MetricFamily> families_of(const MetricReadings& readings, const IssuanceRecords& issuance) {
@@ -116,12 +134,7 @@ std::vector<MetricFamily> families_of(const MetricReadings& readings, const Issu
   }
   families.push_back(std::move(records));
 
-  MetricFamily expiry = family(MetricType::Gauge, "signet_ca_not_after_timestamp_seconds",
-                               "When the first certificate of a signer's chain expires, in seconds since 1970.");
-  for (const auto& [signer, not_after] : readings.ca_not_after) {
-    add(expiry, {{"signer", signer}}, static_cast<double>(not_after.time_since_epoch().count()));
-  }
-  families.push_back(std::move(expiry));
+  add_cas(families, readings.cas);
   return families;
 }
 

@@ -42,7 +42,12 @@ struct MetricReadings {
   std::optional<FrontCounts> connections;
   std::optional<std::chrono::sys_seconds> serving_not_after;
   std::optional<std::uint64_t> reviews_dropped;
-  std::map<std::string, std::chrono::sys_seconds, std::less<>> ca_not_after;  ///< by signer
+  struct CaReadings {
+    std::chrono::sys_seconds not_after;  ///< of the CA in force
+    bool is_staged = false;              ///< another key waits to be activated
+    bool is_source_good = true;          ///< what is found in the CA's place can be used
+  };
+  std::map<std::string, CaReadings, std::less<>> cas;  ///< by signer
 };
 
 /// Counts what Signet does, for Prometheus. Every label value is ours: the kinds we review, the reason codes, the

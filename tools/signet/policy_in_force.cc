@@ -33,6 +33,22 @@ std::vector<std::string> missing_rights(const Policy& before, const Policy& poli
   return missing ? *missing : std::vector{"asking the API server what we may do failed: " + missing.error().message};
 }
 
+PolicyInForce with_states(std::shared_ptr<const Policy> policy, const CaSource& source, CaStates states) {
+  auto cas = std::make_shared<const CaStates>(std::move(states));
+  if (!source.with_keys) {
+    return {.policy = std::move(policy),
+            .authorities = nullptr,
+            .issuers = std::make_shared<const TrustStore>(trust_of(*cas)),
+            .cas = std::move(cas)};
+  }
+  auto authorities = std::make_shared<const CaStore>(*cas);
+  auto issuers = authorities->trust();
+  return {.policy = std::move(policy),
+          .authorities = std::move(authorities),
+          .issuers = std::move(issuers),
+          .cas = std::move(cas)};
+}
+
 }  // namespace
 
 SignerNames signer_names_of(const Policy& policy) {
@@ -45,27 +61,43 @@ SignerNames signer_names_of(const Policy& policy) {
 
 tl::expected<PolicyInForce, CaProblems> with_authorities(std::shared_ptr<const Policy> policy, const CaSource& source,
                                                          KubeApi& api, std::chrono::sys_seconds now,
-                                                         const std::stop_token& stop) {
-  if (!source.with_keys) {
-    auto issuers = TrustStore::load_from_directory(source.directory, policy->signers());
-    std::vector<std::string> problems = issuers ? issuers->isolation_problems() : issuers.error();
-    if (!problems.empty()) {
-      return tl::unexpected(CaProblems{.problems = std::move(problems), .transient = false});
-    }
-    return PolicyInForce{.policy = std::move(policy),
-                         .authorities = nullptr,
-                         .issuers = std::make_shared<const TrustStore>(*std::move(issuers))};
+                                                         const std::stop_token& stop, const PolicyInForce* before) {
+  CaReadings readings = read_cas(source, &api, secret_names_of(*policy), stop);
+  if (stop.stop_requested()) {
+    return tl::unexpected(CaProblems{.problems = {"not all CAs were read: stopping"}, .transient = true});
   }
-  auto loaded = source.name_space.empty()
-                    ? CaStore::load_from_directory(source.directory, policy->signers(), now)
-                    : CaStore::load_from_secrets(api, source.name_space, secret_names_of(*policy), now, stop);
-  if (!loaded) {
-    return tl::unexpected(std::move(loaded.error()));
+  auto states = settle_cas(source, std::move(readings),
+                           before != nullptr && before->cas != nullptr ? *before->cas : CaStates(), now);
+  if (!states) {
+    return tl::unexpected(std::move(states.error()));
   }
-  auto authorities = std::make_shared<const CaStore>(*std::move(loaded));
-  auto issuers = authorities->trust();
-  return PolicyInForce{
-      .policy = std::move(policy), .authorities = std::move(authorities), .issuers = std::move(issuers)};
+  return with_states(std::move(policy), source, *std::move(states));
+}
+
+PolicyInForce with_cas_read_again(const PolicyInForce& before, const std::vector<std::string>& changed,
+                                  const CaSource& source, KubeApi& api, std::chrono::sys_seconds now) {
+  CaReadings readings;
+  for (const auto& [signer, state] : *before.cas) {
+    const bool was_read = state.found.source && (!state.found.in_use || *state.found.in_use);
+    const bool has_changed = !was_read || std::ranges::find(changed, signer) != changed.end();
+    readings.emplace(signer,
+                     CaReading{.secret_name = state.secret_name,
+                               .found = has_changed ? read_ca(source, &api, signer, state.secret_name) : state.found});
+  }
+  auto states = settle_cas(source, std::move(readings), *before.cas, now);
+  // It cannot fail: each of them had a CA before, and no two of those share a key.
+  if (!states) {
+    return before;
+  }
+  const bool same_in_force = std::ranges::equal(*states, *before.cas, [](const auto& one, const auto& other) {
+    return one.second.in_force.chain == other.second.in_force.chain;
+  });
+  if (!same_in_force) {
+    return with_states(before.policy, source, *std::move(states));
+  }
+  PolicyInForce next = before;
+  next.cas = std::make_shared<const CaStates>(*std::move(states));
+  return next;
 }
 
 std::string others_issue(const std::string& self) {
@@ -81,9 +113,9 @@ tl::expected<PolicyInForce, PolicyRefusal> successor_of(const PolicyInForce& bef
   }
   std::vector<std::string> problems = missing_rights(*before.policy, *policy, context);
   tl::expected<PolicyInForce, CaProblems> next =
-      PolicyInForce{.policy = policy, .authorities = before.authorities, .issuers = before.issuers};
+      PolicyInForce{.policy = policy, .authorities = before.authorities, .issuers = before.issuers, .cas = before.cas};
   if (!have_the_same_authorities(*before.policy, *policy, context.source)) {
-    next = with_authorities(policy, context.source, context.api, context.now, context.stop);
+    next = with_authorities(policy, context.source, context.api, context.now, context.stop, &before);
   }
   if (!next) {
     std::ranges::move(next.error().problems, std::back_inserter(problems));

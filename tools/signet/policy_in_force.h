@@ -6,8 +6,11 @@
 #include <stop_token>
 #include <string>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "policy/policy.h"
+#include "signer/issue/ca_source.h"
+#include "signer/issue/ca_states.h"
 #include "signer/issue/ca_store.h"
 #include "signer/kube/csr_watcher.h"
 #include "signer/kube/kube_api.h"
@@ -19,8 +22,9 @@ namespace signet {
 /// What decisions are made with, in one piece: a decision uses one of these from its beginning to its end. Immutable.
 struct PolicyInForce {
   std::shared_ptr<const Policy> policy;
-  std::shared_ptr<const CaStore> authorities;  ///< of the policy's signers; null until loaded, and where none signs
-  std::shared_ptr<const TrustStore> issuers;   ///< their public certificates; null until loaded
+  std::shared_ptr<const CaStore> authorities;     ///< of the policy's signers; null until loaded, and where none signs
+  std::shared_ptr<const TrustStore> issuers;      ///< their public certificates; null until loaded
+  std::shared_ptr<const CaStates> cas = nullptr;  ///< how it stands with each of them; null until loaded
 };
 
 /// The one of now. Safe for many threads; nobody waits longer than it takes to copy a pointer.
@@ -43,22 +47,21 @@ class CurrentPolicy {
   std::shared_ptr<const PolicyInForce> now_;  ///< guarded by mutex_; never null
 };
 
-/// Where the CAs of a policy's signers are.
-struct CaSource {
-  bool with_keys = true;   ///< else the public certificates are all that is read, of a directory
-  std::string directory;   ///< either this
-  std::string name_space;  ///< or this
-};
-
 /// The whole signerName of each signer of the policy.
 [[nodiscard]] SignerNames signer_names_of(const Policy& policy);
 
-/// The policy with the CAs of its signers, no two of which have a key or a root in common. `stop` leaves Secrets
-/// unread.
+/// The policy with the CAs of its signers, which are read, no two of which have a key or a root in common. Those of
+/// `before`, if it has some, stay in force as settle_cas() has it. `stop` leaves some unread.
 [[nodiscard]] tl::expected<PolicyInForce, CaProblems> with_authorities(std::shared_ptr<const Policy> policy,
                                                                        const CaSource& source, KubeApi& api,
                                                                        std::chrono::sys_seconds now,
-                                                                       const std::stop_token& stop = {});
+                                                                       const std::stop_token& stop = {},
+                                                                       const PolicyInForce* before = nullptr);
+
+/// What is in force after the CAs of the signers `changed` were read again, and time has passed for the others. Where
+/// it is as `before`, it has the very same objects.
+[[nodiscard]] PolicyInForce with_cas_read_again(const PolicyInForce& before, const std::vector<std::string>& changed,
+                                                const CaSource& source, KubeApi& api, std::chrono::sys_seconds now);
 
 /// Says that the policy is not for us, whom the API server calls `self`, to sign by: it names other issuers.
 [[nodiscard]] std::string others_issue(const std::string& self);

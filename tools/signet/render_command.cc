@@ -82,7 +82,7 @@ int webhooks(const Arguments& arguments) {
 
 // `render` prints what Istio is told of the policy and of the roots of its signers' CAs.
 int from_roots(const std::string& name, const std::string& what,
-               std::string (*render)(const Policy& policy, const TrustStore& trust), const Arguments& arguments) {
+               std::string (*render)(const Policy& policy, const CaStates& cas), const Arguments& arguments) {
   const auto line = CommandLine::parse("signet render " + name +
                                            " --policy FILE (--ca-dir DIR | --ca-namespace NAMESPACE) [options]\n\n"
                                            "Prints " +
@@ -100,11 +100,11 @@ int from_roots(const std::string& name, const std::string& what,
     return usage_error("spec.defaultSigner: no tenant has signer \"" + default_signer +
                        "\": istiod, which asks it for its own certificate, could not start");
   }
-  const auto trust = place->trust();
-  if (!trust) {
-    return trust.error();
+  const auto cas = place->states(now_in_seconds());
+  if (!cas) {
+    return cas.error();
   }
-  std::cout << render(*place->policy, *trust);
+  std::cout << render(*place->policy, *cas);
   return kExitYes;
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <iterator>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <thread>
@@ -16,6 +17,8 @@
 #include "signer/kube/kube_client.h"
 #include "signer/kube/lease_keeper.h"
 #include "tools/signet/access_check.h"
+#include "tools/signet/ca_news.h"
+#include "tools/signet/ca_reload.h"
 #include "tools/signet/command.h"
 #include "tools/signet/counted_audit_log.h"
 #include "tools/signet/followed_namespaces.h"
@@ -100,6 +103,9 @@ class Server {
   // Of another policy, while everything runs.
   tl::expected<void, PolicyRefusal> bring_into_force(const std::shared_ptr<const Policy>& policy,
                                                      const std::stop_token& stop);
+  // Of other CAs.
+  void read_cas_again(const std::vector<std::string>& signers);
+  void tell_of_cas();
 
   static bool hopeless(const std::vector<std::string>& problems) {
     for (const std::string& problem : problems) {
@@ -122,10 +128,13 @@ class Server {
   std::unique_ptr<ReviewLog> review_log_;
   CurrentPolicy current_;
   LeaseTerm term_;
+  std::mutex change_mutex_;  ///< held by whoever changes current_
+  CaNews ca_news_;           ///< guarded by change_mutex_
   std::unique_ptr<Signer> signer_;
   std::atomic<bool> is_signing_ = false;  ///< signer_ is there to stay
   std::unique_ptr<LeaseKeeper> keeper_;
   PolicyReload reload_;
+  CaReload ca_reload_;
   std::unique_ptr<HttpsFront> front_;
   std::optional<ServingUpkeep> upkeep_;
   std::optional<ServingReload> serving_;  ///< there as long as front_
@@ -256,8 +265,10 @@ Attempt Server::keep_serving() {
 Attempt Server::load_authorities() {
   auto loaded = with_authorities(config_.policy, source_, *api_, now_seconds());
   if (loaded) {
+    const std::lock_guard lock(change_mutex_);
     current_.store(*std::move(loaded));
     readiness_.set("ca", "");
+    tell_of_cas();
     return Attempt::kDone;
   }
   hopeless(loaded.error().problems);
@@ -335,6 +346,7 @@ void Server::take_part(const LeaseName& lease) {
 
 tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr<const Policy>& policy,
                                                            const std::stop_token& stop) {
+  const std::lock_guard lock(change_mutex_);
   const std::shared_ptr<const PolicyInForce> before = current_.load();
   auto next = successor_of(
       *before, policy, {.source = source_, .api = *api_, .self = *self_.load(), .now = now_seconds(), .stop = stop});
@@ -349,6 +361,7 @@ tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr
   }
   metrics_.add_names_of(*policy);
   current_.store(*std::move(next));
+  tell_of_cas();
   // Not earlier: what is seen of a signer must be judged by a policy that has it.
   if (signer_ != nullptr && signer_names_of(*before->policy) != signer_names_of(*policy)) {
     signer_->follow(signer_names_of(*policy));
@@ -356,10 +369,23 @@ tl::expected<void, PolicyRefusal> Server::bring_into_force(const std::shared_ptr
   return {};
 }
 
+void Server::read_cas_again(const std::vector<std::string>& signers) {
+  const std::lock_guard lock(change_mutex_);
+  current_.store(with_cas_read_again(*current_.load(), signers, source_, *api_, now_seconds()));
+  tell_of_cas();
+}
+
+void Server::tell_of_cas() {
+  for (const CaNews::Item& item : ca_news_.tell(*current_.load()->cas, now_seconds())) {
+    log(item.level, item.text, {{"signer", item.signer}});
+  }
+}
+
 void Server::stop() {
   log(LogLevel::kInfo, "stopping");
   is_ending_ = true;
   reload_.request_stop();
+  ca_reload_.request_stop();
   if (upkeep_) {
     upkeep_->request_stop();
   }
@@ -404,6 +430,9 @@ std::vector<ReadinessCheck> Server::readiness() const {
   if (serving_) {
     checks.push_back(serving_check(serving_->state(), now_seconds()));
   }
+  if (const auto ca = std::ranges::find(checks, "ca", &ReadinessCheck::name); ca->problem.empty()) {
+    ca->note = note_on(*current_.load()->cas, now_seconds());
+  }
   checks.push_back({"namespaces", namespaces_.problem()});
   if (config_.role.signer) {
     const bool synced = is_signing_ && signer_->synced();
@@ -431,9 +460,11 @@ MetricReadings Server::readings() const {
   if (review_log_ != nullptr) {
     readings.reviews_dropped = review_log_->dropped();
   }
-  if (const std::shared_ptr<const TrustStore> issuers = current_.load()->issuers) {
-    for (const auto& [signer, chain] : issuers->chains()) {
-      readings.ca_not_after.emplace(signer, chain.not_after());
+  if (const std::shared_ptr<const CaStates> cas = current_.load()->cas) {
+    for (const auto& [signer, state] : *cas) {
+      readings.cas.emplace(signer, MetricReadings::CaReadings{.not_after = state.in_force.chain->not_after(),
+                                                              .is_staged = state.staged != nullptr,
+                                                              .is_source_good = state.problems.empty()});
     }
   }
   return readings;
@@ -477,11 +508,15 @@ int Server::run() {
     start_signer();
   }
   reload_.start([this](const auto& policy, const auto& stop) { return bring_into_force(policy, stop); });
+  ca_reload_.start(
+      source_, *api_, [this] { return current_.load()->cas; },
+      [this](const std::vector<std::string>& signers) { read_cas_again(signers); });
   while (signals_.wait() == ProcessSignals::Signal::kReload) {
     reload_.read_now();
     if (serving_) {
       serving_->read_now();
     }
+    ca_reload_.read_now();
   }
   stop();
   return kExitYes;

@@ -45,7 +45,8 @@ struct ServerConfig {
 /// delay /readyz says no, so that nobody new comes, and who comes is served; another signal ends it. What cannot work
 /// as configured (a file, a CA, a permission) ends it with exit code 2 after every problem was told; an API server that
 /// cannot be reached is waited for. From when everything is there, another policy in the file comes into force, if it
-/// can; another serving identity in its files is shown from when it serves. SIGHUP has all of them read at once.
+/// can, and other certificates of a CA's key; another key does when it is activated (ca_choice.h). Another serving
+/// identity in its files is shown from when it serves. SIGHUP has all of it read at once.
 [[nodiscard]] int run_server(ServerConfig config);
 
 }  // namespace signet

@@ -43,7 +43,7 @@ TEST_CASE("new CAs are in folders where the signer finds them and nobody else lo
   const fs::path directory = fs::path(scratch.path()) / "new";
   const auto created = create_cas_in_directory(directory, kSigners, kProfile, kNow);
   REQUIRE(created);
-  CHECK(CaStore::load_from_directory(directory, kSigners, kNow));
+  CHECK(cas_of_directory(directory, kSigners, kNow));
   CHECK(mode_of(directory) == 0700);
   CHECK(names_in(directory) == kSigners);
   for (const std::string& signer : kSigners) {
@@ -113,7 +113,7 @@ TEST_CASE("new CAs are in Secrets where the signer finds them") {
   FakeKubeApi api;
   REQUIRE(create_cas_in_secrets(api, "ns", kSecretNames, kProfile, kNow));
   CHECK(api.secrets.size() == 3);
-  CHECK(CaStore::load_from_secrets(api, "ns", kSecretNames, kNow));
+  CHECK(cas_of_secrets(api, "ns", kSecretNames, kNow));
 }
 
 TEST_CASE("where any Secret exists none is made and each that exists is named") {

@@ -178,6 +178,22 @@ KubeResult<TlsSecret> FakeKubeApi::get_tls_secret(const std::string& name_space,
   return found->second;
 }
 
+KubeResult<std::string> FakeKubeApi::get_secret_version(const std::string& name_space, const std::string& name) {
+  return get_tls_secret(name_space, name).map([](const TlsSecret& secret) { return secret.resource_version; });
+}
+
+KubeResult<void> FakeKubeApi::replace_tls_secret(const std::string& name_space, const std::string& name,
+                                                 const TlsSecret& secret) {
+  const auto found = secrets.find(name_space + "/" + name);
+  if (found == secrets.end()) return tl::unexpected(kube_error(KubeError::Kind::kNotFound, "not found"));
+  if (found->second->resource_version != secret.resource_version) {
+    return tl::unexpected(kube_error(KubeError::Kind::kConflict, "the object has been modified"));
+  }
+  found->second = secret;
+  found->second->resource_version = std::to_string(next_version_++);
+  return {};
+}
+
 KubeResult<void> FakeKubeApi::create_tls_secret(const std::string& name_space, const std::string& name,
                                                 const TlsSecret& secret, DryRun dry_run) {
   if (refuse_secret) {
@@ -185,7 +201,10 @@ KubeResult<void> FakeKubeApi::create_tls_secret(const std::string& name_space, c
   }
   const std::string key = name_space + "/" + name;
   if (secrets.contains(key)) return tl::unexpected(kube_error(KubeError::Kind::kConflict, "it already exists"));
-  if (dry_run == DryRun::kNo) secrets.emplace(key, secret);
+  if (dry_run == DryRun::kNo) {
+    secrets.emplace(key, secret);
+    secrets.at(key)->resource_version = std::to_string(next_version_++);
+  }
   return {};
 }
 

@@ -55,6 +55,9 @@ class FakeKubeApi final : public KubeApi {
                                     const std::stop_token& stop) override;
   KubeResult<Pod> get_pod(const std::string& name_space, const std::string& name) override;
   KubeResult<TlsSecret> get_tls_secret(const std::string& name_space, const std::string& name) override;
+  KubeResult<std::string> get_secret_version(const std::string& name_space, const std::string& name) override;
+  KubeResult<void> replace_tls_secret(const std::string& name_space, const std::string& name,
+                                      const TlsSecret& secret) override;
   KubeResult<void> create_tls_secret(const std::string& name_space, const std::string& name, const TlsSecret& secret,
                                      DryRun dry_run) override;
   KubeResult<Lease> get_lease(const std::string& name_space, const std::string& name) override;

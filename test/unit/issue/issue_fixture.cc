@@ -84,10 +84,30 @@ void CaFolder::remove(const std::string& signer, const std::string& file) const 
   std::filesystem::remove(path_ / signer / file);
 }
 
+tl::expected<CaStore, CaProblems> cas_of_directory(const std::string& directory,
+                                                   const std::vector<std::string>& signers,
+                                                   std::chrono::sys_seconds now) {
+  const CaSource source{.with_keys = true, .directory = directory, .name_space = {}};
+  std::map<std::string, std::string> names;
+  for (const std::string& signer : signers) names.emplace(signer, "");
+  return settle_cas(source, read_cas(source, nullptr, names), {}, now).map([](const CaStates& states) {
+    return CaStore(states);
+  });
+}
+
+tl::expected<CaStore, CaProblems> cas_of_secrets(KubeApi& api, const std::string& name_space,
+                                                 const std::map<std::string, std::string>& secret_names,
+                                                 std::chrono::sys_seconds now) {
+  const CaSource source{.with_keys = true, .directory = {}, .name_space = name_space};
+  return settle_cas(source, read_cas(source, &api, secret_names), {}, now).map([](const CaStates& states) {
+    return CaStore(states);
+  });
+}
+
 const CaStore& fixture_authorities() {
   static const CaStore store = [] {
     const CaFolder folder(fixture_policy().signers());
-    auto loaded = CaStore::load_from_directory(folder.path(), fixture_policy().signers(), kNow);
+    auto loaded = cas_of_directory(folder.path(), fixture_policy().signers(), kNow);
     REQUIRE(loaded);
     return std::move(*loaded);
   }();

@@ -41,6 +41,15 @@ class CaFolder {
   std::filesystem::path path_;
 };
 
+/// The CAs of these signers, read from a folder as --ca-dir has them.
+tl::expected<CaStore, CaProblems> cas_of_directory(const std::string& directory,
+                                                   const std::vector<std::string>& signers,
+                                                   std::chrono::sys_seconds now);
+/// The same from Secrets.
+tl::expected<CaStore, CaProblems> cas_of_secrets(KubeApi& api, const std::string& name_space,
+                                                 const std::map<std::string, std::string>& secret_names,
+                                                 std::chrono::sys_seconds now);
+
 /// The CAs of the fixtures' signers, made once.
 const CaStore& fixture_authorities();
 

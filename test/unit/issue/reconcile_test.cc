@@ -451,7 +451,7 @@ TEST_CASE("at the end each unsettled certificate is settled if the API server an
 TEST_CASE("a signer without a CA keeps its requests waiting") {
   World world("workload-ecdsa");
   const CaFolder folder({"bar"});
-  const auto other = CaStore::load_from_directory(folder.path(), {"bar"}, kNow);
+  const auto other = cas_of_directory(folder.path(), {"bar"}, kNow);
   const ReconcileResult result = signet::reconcile(world.csr, {.policy = fixture_policy(),
                                                                .namespaces = world.namespaces,
                                                                .authorities = *other,

@@ -45,7 +45,7 @@ class FakeApiServer {
       handler_(request, response);
     };
     server_.set_tcp_nodelay(true);
-    server_.Get("/.*", answer).Post("/.*", answer).Patch("/.*", answer);
+    server_.Get("/.*", answer).Post("/.*", answer).Put("/.*", answer).Patch("/.*", answer);
     port_ = server_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     while (!server_.is_running()) std::this_thread::yield();

@@ -51,6 +51,8 @@ TEST_CASE("A name cannot lead to another path") {
     CHECK(client->get_pod("x", name).error().kind == Kind::kInvalid);
     CHECK(client->get_tls_secret(name, "x").error().kind == Kind::kInvalid);
     CHECK(client->get_tls_secret("x", name).error().kind == Kind::kInvalid);
+    CHECK(client->get_secret_version("x", name).error().kind == Kind::kInvalid);
+    CHECK(client->replace_tls_secret("x", name, {}).error().kind == Kind::kInvalid);
     CHECK(client->create_tls_secret(name, "x", {}, DryRun::kNo).error().kind == Kind::kInvalid);
     CHECK(client->get_lease(name, "x").error().kind == Kind::kInvalid);
     CHECK(client->write_lease("x", {.name = name}).error().kind == Kind::kInvalid);
@@ -219,6 +221,33 @@ TEST_CASE("A Secret of type kubernetes.io/tls is created whole or tried") {
                           R"({"app.kubernetes.io/managed-by":"signet"}},"type":"kubernetes.io/tls","data":)"
                           R"({"tls.crt":"Y2VydA==","ca.crt":"Y2E=","tls.key":"a2V5"}})");
   }
+}
+
+TEST_CASE("A Secret's version is asked for without what is in it") {
+  std::string body = R"({"kind":"PartialObjectMetadata","metadata":{"resourceVersion":"41"}})";
+  FakeApiServer server(cluster().server,
+                       [&body](const Request&, Response& response) { response.set_content(body, "application/json"); });
+  const auto client = connect(server.access(cluster().ca));
+  CHECK(client->get_secret_version("ns", "foo-ca") == "41");
+  CHECK(server.seen()[0].target == "/api/v1/namespaces/ns/secrets/foo-ca?resourceVersion=0");
+  CHECK(server.seen()[0].header("Accept") == "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+  body = R"({"metadata":{}})";
+  CHECK(client->get_secret_version("ns", "foo-ca").error().kind == Kind::kBadResponse);
+}
+
+TEST_CASE("A Secret's data is replaced only in the version that was read") {
+  FakeApiServer server(cluster().server, always(200, "{}"));
+  const auto client = connect(server.access(cluster().ca));
+  const TlsSecret secret{.tls_crt = "cert", .tls_key = "key", .ca_crt = "ca", .resource_version = "41"};
+  CHECK(client->replace_tls_secret("ns", "foo-ca-in-use", secret).has_value());
+  const auto seen = server.seen();
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].method == "PUT");
+  CHECK(seen[0].target == "/api/v1/namespaces/ns/secrets/foo-ca-in-use?fieldManager=signet");
+  CHECK(seen[0].body ==
+        R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"foo-ca-in-use","resourceVersion":"41","labels":)"
+        R"({"app.kubernetes.io/managed-by":"signet"}},"type":"kubernetes.io/tls","data":)"
+        R"({"tls.crt":"Y2VydA==","ca.crt":"Y2E=","tls.key":"a2V5"}})");
 }
 
 TEST_CASE("A Secret that is there already is a conflict") {

@@ -71,6 +71,12 @@ class ScriptedApi : public KubeApi {
   KubeResult<TlsSecret> get_tls_secret(const std::string&, const std::string&) override {
     return injected(KubeError::Kind::kNotFound);
   }
+  KubeResult<std::string> get_secret_version(const std::string&, const std::string&) override {
+    return injected(KubeError::Kind::kNotFound);
+  }
+  KubeResult<void> replace_tls_secret(const std::string&, const std::string&, const TlsSecret&) override {
+    return injected(KubeError::Kind::kNotFound);
+  }
   KubeResult<void> create_tls_secret(const std::string&, const std::string&, const TlsSecret&, DryRun) override {
     return injected(KubeError::Kind::kNotFound);
   }

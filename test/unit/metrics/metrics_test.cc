@@ -237,7 +237,10 @@ TEST_CASE("readings are told, and what is absent is left out") {
                                                    .expired = 9},
                         .serving_not_after = std::chrono::sys_seconds(std::chrono::seconds(1850000000)),
                         .reviews_dropped = 11,
-                        .ca_not_after = {{"foo", std::chrono::sys_seconds(std::chrono::seconds(1900000000))}}});
+                        .cas = {{"foo",
+                                 {.not_after = std::chrono::sys_seconds(std::chrono::seconds(1900000000)),
+                                  .is_staged = true,
+                                  .is_source_good = false}}}});
   const std::vector<std::string> expected = {
       R"(signet_policy_info{digest="d1"} 1)",
       R"(signet_policy_loaded_timestamp_seconds 1800000001.5)",
@@ -261,6 +264,8 @@ TEST_CASE("readings are told, and what is absent is left out") {
       R"(signet_serving_certificate_not_after_timestamp_seconds 1850000000)",
       R"(signet_audit_records_total{log="reviews",result="dropped"} 11)",
       R"(signet_ca_not_after_timestamp_seconds{signer="foo"} 1900000000)",
+      R"(signet_ca_staged{signer="foo"} 1)",
+      R"(signet_ca_source_good{signer="foo"} 0)",
   };
   for (const std::string& line : expected) {
     INFO(line);

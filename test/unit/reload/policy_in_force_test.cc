@@ -204,6 +204,61 @@ TEST_CASE("another Secret of the same signer is read, and none after the word to
   CHECK(stopped.error().problems.size() == 1);
 }
 
+TEST_CASE("CAs that are read again and are the same stay the very same, and each other one comes alone") {
+  for (const bool with_keys : {true, false}) {
+    INFO(with_keys);
+    Stage stage(fixture_policy().signers(), with_keys);
+    const auto read_again = [&](const std::vector<std::string>& signers) {
+      stage.before = with_cas_read_again(stage.before, signers, stage.source, stage.api, kNow);
+    };
+    const PolicyInForce first = stage.before;
+    read_again({"bar", "foo", "none"});
+    CHECK(stage.before.authorities == first.authorities);
+    CHECK(stage.before.issuers == first.issuers);
+
+    stage.cas.write("foo", "tls.crt", "half");
+    read_again({});
+    CHECK(stage.before.cas->at("foo").problems.empty());  // nobody said that it may be another
+    read_again({"foo"});
+    CHECK(stage.before.cas->at("foo").problems.size() == 1);
+    CHECK(stage.before.issuers == first.issuers);
+
+    const Issued root = make_certificate(ca_spec("foo root"), nullptr);
+    stage.cas.write("foo", "tls.crt", root.pem());
+    stage.cas.write("foo", "tls.key", private_pem(*root.key));
+    read_again({});  // what could not be read is tried again
+    CHECK(stage.before.cas->at("foo").problems.empty());
+    CHECK((stage.before.cas->at("foo").staged != nullptr) == with_keys);
+    CHECK((stage.before.issuers == first.issuers) == with_keys);
+    CHECK((stage.before.issuers->find("foo")->root_pem() == root.pem()) == !with_keys);
+    CHECK(stage.before.issuers->find("bar") == first.issuers->find("bar"));
+
+    stage.cas.write("foo/in-use", "tls.crt", root.pem());
+    stage.cas.write("foo/in-use", "tls.key", private_pem(*root.key));
+    read_again({"foo"});
+    CHECK(stage.before.issuers->find("foo")->root_pem() == root.pem());
+    CHECK(stage.before.issuers->find("bar") == first.issuers->find("bar"));
+    if (with_keys) {
+      CHECK(stage.before.authorities->find("bar") == first.authorities->find("bar"));
+      CHECK(stage.before.authorities->find("foo") != first.authorities->find("foo"));
+      CHECK(stage.before.authorities->trust() == stage.before.issuers);
+    }
+  }
+}
+
+TEST_CASE("another key stays staged when another policy has all CAs read again") {
+  Stage stage(with_baz());
+  const auto foo = stage.before.authorities->find("foo");
+  const Issued root = make_certificate(ca_spec("foo root"), nullptr);
+  stage.cas.write("foo", "tls.crt", root.pem());
+  stage.cas.write("foo", "tls.key", private_pem(*root.key));
+  const auto next = stage.successor(policy_with(add_baz));
+  REQUIRE(next);
+  CHECK(next->authorities->find("foo") == foo);
+  CHECK(next->cas->at("foo").staged != nullptr);
+  CHECK(next->authorities->find("baz") != nullptr);
+}
+
 TEST_CASE("who loads the current policy keeps all of it, whatever is stored meanwhile") {
   const auto first = std::make_shared<const Policy>(fixture_policy());
   CurrentPolicy current({.policy = first, .authorities = nullptr, .issuers = nullptr});

@@ -104,11 +104,11 @@ TEST_CASE("signers whose certificates would pass for each other's are told") {
   const Issued alone = make_certificate(ca_spec("alone"), nullptr);
 
   TrustStore::Chains chains;
-  chains.emplace("alone", chain_of(alone.pem(), ""));
-  chains.emplace("one", chain_of(one.pem(), root.pem()));
-  chains.emplace("one-again", chain_of(one_again.pem(), other_root.pem()));
-  chains.emplace("renewed", chain_of(below_renewed.pem(), renewed_root.pem()));
-  chains.emplace("two", chain_of(two.pem(), root.pem()));
+  chains.emplace("alone", std::make_shared<const IssuerChain>(chain_of(alone.pem(), "")));
+  chains.emplace("one", std::make_shared<const IssuerChain>(chain_of(one.pem(), root.pem())));
+  chains.emplace("one-again", std::make_shared<const IssuerChain>(chain_of(one_again.pem(), other_root.pem())));
+  chains.emplace("renewed", std::make_shared<const IssuerChain>(chain_of(below_renewed.pem(), renewed_root.pem())));
+  chains.emplace("two", std::make_shared<const IssuerChain>(chain_of(two.pem(), root.pem())));
   const std::string why = ": a certificate of one would be trusted as the other's";
   CHECK(TrustStore(std::move(chains)).isolation_problems() ==
         std::vector<std::string>{
@@ -131,9 +131,10 @@ TEST_CASE("signers whose chains share a key anywhere on the way are told, whatev
   const Issued three = make_certificate(ca_spec("three"), &middle);
 
   TrustStore::Chains chains;
-  chains.emplace("one", chain_of(one.pem() + middle.pem(), root.pem()));
-  chains.emplace("three", chain_of(three.pem(), middle_as_root.pem()));
-  chains.emplace("two", chain_of(two.pem() + middle_again.pem(), other_root.pem()));
+  chains.emplace("one", std::make_shared<const IssuerChain>(chain_of(one.pem() + middle.pem(), root.pem())));
+  chains.emplace("three", std::make_shared<const IssuerChain>(chain_of(three.pem(), middle_as_root.pem())));
+  chains.emplace("two",
+                 std::make_shared<const IssuerChain>(chain_of(two.pem() + middle_again.pem(), other_root.pem())));
   const std::string why = ": a certificate of one would be trusted as the other's";
   CHECK(TrustStore(std::move(chains)).isolation_problems() ==
         std::vector<std::string>{
