@@ -2,11 +2,11 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -21,22 +21,18 @@ using Milliseconds = std::chrono::milliseconds;
 // What a TLS record holds (RFC 8446 §5.1).
 constexpr std::size_t kRecordBytes = std::size_t{16} << 10;
 
-// Whether the socket gets ready in time.
-bool wait_for(int socket, short events, Milliseconds patience) {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  for (;;) {
-    const auto left = std::chrono::ceil<Milliseconds>(until - std::chrono::steady_clock::now());
-    pollfd polled{.fd = socket, .events = events, .revents = 0};
-    const int ready = ::poll(&polled, 1, static_cast<int>(std::max(left, Milliseconds(0)).count()));
-    if (ready >= 0 || errno != EINTR) return ready > 0;
-  }
+void set_timeout(int socket, int option, Milliseconds patience) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
+  const timeval time{.tv_sec = seconds.count(), .tv_usec = std::chrono::microseconds(patience - seconds).count()};
+  // Without it a dead peer is noticed later, by the keep-alive.
+  static_cast<void>(::setsockopt(socket, SOL_SOCKET, option, &time, sizeof time));
 }
 
-// One exchange on a TLS connection. What was read beyond the answer is dropped: a server sends nothing unasked.
+// One exchange on a TLS connection whose socket waits, and times out, by itself. What was read beyond the answer is
+// dropped: a server sends nothing unasked.
 class BufferedTlsStream final : public httplib::Stream {
  public:
-  BufferedTlsStream(int socket, SSL* ssl, Milliseconds reading, Milliseconds writing)
-      : socket_(socket), ssl_(ssl), reading_(reading), writing_(writing) {}
+  BufferedTlsStream(int socket, SSL* ssl) : socket_(socket), ssl_(ssl) {}
 
   bool is_readable() const override { return true; }
   bool is_writable() const override { return true; }
@@ -71,38 +67,23 @@ class BufferedTlsStream final : public httplib::Stream {
 
   // At least one octet, or 0 at the end of the stream.
   bool receive(std::size_t& count) {
-    for (;;) {
-      if (SSL_pending(ssl_) == 0 && !wait_for(socket_, POLLIN, reading_)) return false;
-      ERR_clear_error();
-      const int result = SSL_read_ex(ssl_, in_.data(), in_.size(), &count);
-      if (result == 1) return true;
-      const int error = SSL_get_error(ssl_, result);
-      count = 0;
-      if (error == SSL_ERROR_ZERO_RETURN) return true;
-      if (error != SSL_ERROR_WANT_READ) return false;
-    }
+    ERR_clear_error();
+    const int result = SSL_read_ex(ssl_, in_.data(), in_.size(), &count);
+    if (result == 1) return true;
+    count = 0;
+    return SSL_get_error(ssl_, result) == SSL_ERROR_ZERO_RETURN;
   }
 
   bool flush() {
-    std::string_view rest = out_;
-    while (!rest.empty()) {
-      std::size_t count = 0;
-      ERR_clear_error();
-      const int result = SSL_write_ex(ssl_, rest.data(), rest.size(), &count);
-      if (result == 1) {
-        rest.remove_prefix(count);
-      } else if (SSL_get_error(ssl_, result) != SSL_ERROR_WANT_WRITE || !wait_for(socket_, POLLOUT, writing_)) {
-        return false;
-      }
-    }
+    std::size_t count = 0;
+    ERR_clear_error();
+    const bool done = out_.empty() || SSL_write_ex(ssl_, out_.data(), out_.size(), &count) == 1;
     out_.clear();
-    return true;
+    return done;
   }
 
   const int socket_;
   SSL* const ssl_;
-  const Milliseconds reading_;
-  const Milliseconds writing_;
   std::array<char, kRecordBytes> in_;
   std::string_view unread_;
   std::string out_;
@@ -113,13 +94,18 @@ class BufferedTlsStream final : public httplib::Stream {
 void BufferedTlsClient::set_patience(std::chrono::milliseconds reading, std::chrono::milliseconds writing) {
   reading_ = reading;
   writing_ = writing;
-  // For the socket itself, where a record comes in pieces.
+  // For a connection that is made from now on.
   set_read_timeout(reading);
   set_write_timeout(writing);
 }
 
 bool BufferedTlsClient::process_socket(const Socket& socket, std::function<bool(httplib::Stream&)> exchange) {
-  BufferedTlsStream stream(socket.sock, socket.ssl, reading_, writing_);
+  const Patience wanted{socket.sock, reading_, writing_};
+  if (std::exchange(in_force_, wanted) != wanted) {
+    set_timeout(socket.sock, SO_RCVTIMEO, reading_);
+    set_timeout(socket.sock, SO_SNDTIMEO, writing_);
+  }
+  BufferedTlsStream stream(socket.sock, socket.ssl);
   return exchange(stream);
 }
 

@@ -19,8 +19,18 @@ class BufferedTlsClient final : public httplib::SSLClient {
  private:
   bool process_socket(const Socket& socket, std::function<bool(httplib::Stream&)> exchange) override;
 
+  struct Patience {
+    int socket = -1;
+    std::chrono::milliseconds reading{0};
+    std::chrono::milliseconds writing{0};
+
+    bool operator==(const Patience&) const = default;
+  };
+
   std::chrono::milliseconds reading_{0};
   std::chrono::milliseconds writing_{0};
+  // What the socket was told last.
+  Patience in_force_;
 };
 
 }  // namespace signet
