@@ -157,7 +157,15 @@ func (r *report) writeTo(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "results.json"), append(data, '\n'), 0o644)
+	if err := os.WriteFile(filepath.Join(dir, "results.json"), append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	chart, err := os.Create(filepath.Join(dir, "chart.svg"))
+	if err != nil {
+		return err
+	}
+	r.writeChart(chart)
+	return chart.Close()
 }
 
 func firstLine(name string, args ...string) string {
