@@ -169,18 +169,14 @@ bool Connection::take_request(TimePoint now, bool last) {
     return false;
   }
   const bool close = last || !head_.keep_alive;
-  auto answer = exchange_.answer(head_, std::string_view(in_).substr(head_size_, body_size), close);
-  if (!answer) {
-    refuse(answer.error(), now);
-    return true;
-  }
+  std::string answer = exchange_.answer(head_, std::string_view(in_).substr(head_size_, body_size), close);
   in_.erase(0, head_size_ + body_size);
   if (in_.capacity() > kKeptBufferBytes) {
     in_.shrink_to_fit();
   }
   head_scanned_ = 0;
   stranger_ = client_ == ClientStanding::kUnknown;
-  out_ = *std::move(answer);
+  out_ = std::move(answer);
   close_when_written_ = close;
   enter(Phase::kWriting, now);
   return true;

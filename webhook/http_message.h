@@ -2,17 +2,18 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace signet {
 
 // One complete request, its framing checked and its path known. Valid during the call of the handler.
 struct HttpRequest {
-  std::string method;
+  std::string_view method;
   // Without the query.
-  std::string path;
+  std::string_view path;
   // Empty where the route takes no body.
-  std::string content_type;
-  std::string body;
+  std::string_view content_type;
+  std::string_view body;
 };
 
 struct HttpResponse {

@@ -158,6 +158,7 @@ tl::expected<std::unique_ptr<HttpsFront>, std::string> HttpsFront::start(std::st
                                                                          const Limits& limits,
                                                                          std::vector<HttpRoute> routes,
                                                                          HttpHandler handler) {
+  std::signal(SIGPIPE, SIG_IGN);
   auto tls = make_tls_context(identity);
   if (!tls) {
     return tl::unexpected(tls.error());

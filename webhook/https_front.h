@@ -21,7 +21,7 @@ namespace signet {
 // rest is answered here with a fixed text or just closed. Where the identity has client CAs, what is asked of a route
 // for known clients without one of their certificates is the rest, too. Nothing of a request is logged.
 //
-// Its threads take no signals, and SIGPIPE is ignored from the first start() on (httplib does that).
+// Its threads take no signals, and SIGPIPE is ignored from the first start() on.
 class HttpsFront {
   class Impl;
 

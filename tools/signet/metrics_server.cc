@@ -139,8 +139,7 @@ std::string MetricsServer::answer_to(std::string_view head) {
   if (const auto admitted = exchange_.admit(*parsed, true); !admitted) {
     return refusal_text(admitted.error());
   }
-  auto answer = exchange_.answer(*parsed, {}, true);
-  return answer ? *std::move(answer) : refusal_text(answer.error());
+  return exchange_.answer(*parsed, {}, true);
 }
 
 }  // namespace signet

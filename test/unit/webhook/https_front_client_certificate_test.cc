@@ -73,7 +73,7 @@ struct Served {
     auto started = HttpsFront::start("127.0.0.1:0", identity, limits, {{"/validate", true, true}, {"/livez", false}},
                                      [this](const HttpRequest& request) {
                                        (request.path == "/livez" ? probes : reviews)++;
-                                       return HttpResponse{200, "text/plain", request.body};
+                                       return HttpResponse{200, "text/plain", std::string(request.body)};
                                      });
     REQUIRE(started.has_value());
     front = *std::move(started);

@@ -30,7 +30,7 @@ const TlsIdentity& identity() {
   return made;
 }
 
-HttpResponse echo(const HttpRequest& request) { return {200, "text/plain", request.body}; }
+HttpResponse echo(const HttpRequest& request) { return {200, "text/plain", std::string(request.body)}; }
 
 std::unique_ptr<HttpsFront> serve(const FrontLimits& limits, HttpHandler handler = echo) {
   auto front = HttpsFront::start("127.0.0.1:0", identity(), limits, {{"/validate", true}, {"/livez", false}},

@@ -30,7 +30,9 @@ const TlsIdentity& identity() {
 std::vector<HttpRoute> routes() { return {{"/validate", true}, {"/mutate", true}, {"/livez", false}}; }
 
 HttpResponse echo(const HttpRequest& request) {
-  return {200, "application/json", request.method + " " + request.path + " " + request.body};
+  std::string said(request.method);
+  said.append(" ").append(request.path).append(" ").append(request.body);
+  return {200, "application/json", said};
 }
 
 std::unique_ptr<HttpsFront> serve(const FrontLimits& limits = {}, HttpHandler handler = echo) {
