@@ -19,30 +19,31 @@ class Shelf {
  public:
   [[nodiscard]] std::optional<Facts> find(std::size_t hash, std::string_view pem) {
     const std::lock_guard lock(mutex_);
-    for (const Entry& entry : entries_) {
-      if (entry.hash == hash && entry.pem == pem) {
-        return entry.facts;
+    for (std::size_t i = 0; i < kEntries; ++i) {
+      if (hashes_[i] == hash && entries_[i].pem == pem) {
+        return entries_[i].facts;
       }
     }
     return std::nullopt;
   }
 
   void put(std::size_t hash, std::string_view pem, const Facts& facts) {
-    Entry entry{.hash = hash, .pem = std::string(pem), .facts = facts};
+    Entry entry{.pem = std::string(pem), .facts = facts};
     const std::lock_guard lock(mutex_);
+    hashes_[next_] = hash;
     std::swap(entries_[next_], entry);
-    next_ = (next_ + 1) % entries_.size();
+    next_ = (next_ + 1) % kEntries;
   }
 
  private:
   struct Entry {
-    std::size_t hash = 0;
     std::string pem;
     Facts facts = tl::unexpected<std::string>("");
   };
   static constexpr std::size_t kEntries = 16;
 
   std::mutex mutex_;
+  std::array<std::size_t, kEntries> hashes_{};  // side by side, for they are all that most look-ups see
   std::array<Entry, kEntries> entries_;
   std::size_t next_ = 0;
 
