@@ -1,13 +1,40 @@
 #include "signer/issue/ca_states.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <iterator>
+#include <optional>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "signer/trust/renewal.h"
 
 namespace signet {
 namespace {
+
+// Much of reading a CA is waiting for the API server, and the rest is decoding, which is for every core.
+constexpr std::size_t kMostReaders = 8;
+// Fewer are not worth a thread.
+constexpr std::size_t kCasOfAReader = 4;
+
+// Calls work(0) to work(count - 1), each once, from several threads where there is much to do.
+template <typename Work>
+void for_each_index(std::size_t count, const Work& work) {
+  std::atomic<std::size_t> next = 0;
+  const auto run = [&] {
+    for (std::size_t i = next++; i < count; i = next++) work(i);
+  };
+  std::vector<std::jthread> others;
+  try {
+    while (others.size() + 1 < std::min(kMostReaders, count / kCasOfAReader)) others.emplace_back(run);
+  } catch (const std::system_error&) {
+    // No thread is to be had: those that are there do it.
+  }
+  run();
+}
 
 // The state of before, if it is of the same place.
 const CaState* state_before(const CaStates& before, const std::string& signer, const CaReading& reading) {
@@ -41,11 +68,23 @@ void keep_apart(CaStates& states, const CaStates& before) {
 
 CaReadings read_cas(const CaSource& source, KubeApi* api, const std::map<std::string, std::string>& secret_names,
                     const std::stop_token& stop) {
+  struct Slot {
+    const std::string* signer;
+    const std::string* secret_name;
+    std::optional<CaFindings> found;
+  };
+  std::vector<Slot> slots;
+  for (const auto& [signer, secret_name] : secret_names) slots.push_back({&signer, &secret_name, std::nullopt});
+  for_each_index(slots.size(), [&](std::size_t i) {
+    Slot& slot = slots[i];
+    if (!stop.stop_requested()) slot.found = read_ca(source, api, *slot.signer, *slot.secret_name);
+  });
   CaReadings readings;
-  for (const auto& [signer, secret_name] : secret_names) {
-    if (stop.stop_requested()) break;
-    readings.emplace(signer, CaReading{.secret_name = source.name_space.empty() ? std::string() : secret_name,
-                                       .found = read_ca(source, api, signer, secret_name)});
+  for (Slot& slot : slots) {
+    if (!slot.found) continue;
+    readings.emplace(*slot.signer,
+                     CaReading{.secret_name = source.name_space.empty() ? std::string() : *slot.secret_name,
+                               .found = *std::move(slot.found)});
   }
   return readings;
 }

@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "test/unit/issue/fake_kube_api.h"
 #include "test/unit/issue/issue_fixture.h"
@@ -157,4 +160,26 @@ TEST_CASE("a record in a Secret is used, its absence is none, and that it may no
   api.secrets.at("ca/foo-ca-in-use") = tl::unexpected(kube_error(KubeError::Kind::kForbidden, "no access"));
   REQUIRE_FALSE(settled());
   CHECK(settled().error().problems == std::vector<std::string>{"signer \"foo\": Secret ca/foo-ca-in-use: no access"});
+}
+
+TEST_CASE("of many CAs, which are read at once, each is its signer's, and what is wrong with one is told of it alone") {
+  std::vector<std::string> signers;
+  std::map<std::string, std::string> secret_names;
+  for (int i = 0; i < 40; ++i) signers.push_back("tenant-" + std::to_string(i));
+  for (const std::string& signer : signers) secret_names.emplace(signer, signer + "-ca");
+  const CaFolder folder(signers);
+  folder.write("tenant-7", "tls.key", "no key");
+  const CaSource source{.with_keys = true, .directory = folder.path(), .name_space = {}};
+  const auto whole = settle_cas(source, read_cas(source, nullptr, secret_names), {}, kNow);
+  REQUIRE_FALSE(whole);
+  CHECK(whole.error().problems.size() == 1);
+  CHECK(whole.error().problems.front().find("tenant-7") != std::string::npos);
+
+  secret_names.erase("tenant-7");
+  const auto states = settle_cas(source, read_cas(source, nullptr, secret_names), {}, kNow);
+  REQUIRE(states);
+  CHECK(states->size() == signers.size() - 1);
+  for (const auto& [signer, state] : *states) {
+    CHECK(state.in_force.chain->root_pem() == folder.read(signer, "tls.crt"));
+  }
 }
