@@ -4,6 +4,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <condition_variable>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,7 +24,7 @@ class LeaseApi final : public ScriptedApi {
 
   KubeResult<Lease> get_lease(const std::string& name_space, const std::string& name) override {
     const std::lock_guard lock(mutex_);
-    CHECK((name_space + "/" + name) == "ns/signet");
+    if (name_space != "ns" || name != "signet") std::abort();  // Catch's checks are for one thread
     if (fails) return injected(KubeError::Kind::kServer);
     if (!lease_) return injected(KubeError::Kind::kNotFound);
     return *lease_;
