@@ -14,12 +14,15 @@ namespace {
 
 using Facts = tl::expected<Pkcs10Facts, std::string>;
 
+constexpr std::size_t kShelfEntries = 16;
+constexpr std::size_t kShelves = kRecentRequests / kShelfEntries;
+
 // Some of what is remembered, the oldest of which makes room. Several, so that threads seldom meet.
 class Shelf {
  public:
   [[nodiscard]] std::optional<Facts> find(std::size_t hash, std::string_view pem) {
     const std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < kEntries; ++i) {
+    for (std::size_t i = 0; i < kShelfEntries; ++i) {
       if (hashes_[i] == hash && entries_[i].pem == pem) {
         return entries_[i].facts;
       }
@@ -32,7 +35,7 @@ class Shelf {
     const std::lock_guard lock(mutex_);
     hashes_[next_] = hash;
     std::swap(entries_[next_], entry);
-    next_ = (next_ + 1) % kEntries;
+    next_ = (next_ + 1) % kShelfEntries;
   }
 
  private:
@@ -40,21 +43,17 @@ class Shelf {
     std::string pem;
     Facts facts = tl::unexpected<std::string>("");
   };
-  static constexpr std::size_t kEntries = 16;
 
   std::mutex mutex_;
-  std::array<std::size_t, kEntries> hashes_{};  // side by side, for they are all that most look-ups see
-  std::array<Entry, kEntries> entries_;
+  std::array<std::size_t, kShelfEntries> hashes_{};  // side by side, for they are all that most look-ups see
+  std::array<Entry, kShelfEntries> entries_;
   std::size_t next_ = 0;
-
- public:
-  static constexpr std::size_t kShelves = kRecentRequests / kEntries;
 };
 
 }  // namespace
 
 tl::expected<Pkcs10Facts, std::string> parse_recent_pkcs10(std::string_view pem) {
-  static std::array<Shelf, Shelf::kShelves> shelves;
+  static std::array<Shelf, kShelves> shelves;
   // Nothing of any size is remembered, and nothing empty, which an entry that was never used would be.
   if (pem.empty() || pem.size() > kMaxRequestPemBytes) {
     return parse_pkcs10(pem);

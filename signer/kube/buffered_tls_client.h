@@ -8,7 +8,7 @@
 namespace signet {
 
 // cpp-httplib's client, which asks the TLS connection for each octet of a header and sends head and body by themselves,
-// with a buffer for either way: of what an exchange costs, that was most. For one request at a time.
+// with a buffer for either way: a fifth of what an exchange costs. For one request at a time.
 class BufferedTlsClient final : public httplib::SSLClient {
  public:
   using httplib::SSLClient::SSLClient;

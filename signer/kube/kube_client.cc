@@ -354,14 +354,20 @@ KubeResult<Pod> HttpKubeClient::get_pod(const std::string& name_space, const std
   return transport_->get(*path).and_then(decode<Pod>);
 }
 
-KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_space, const std::string& name) {
+KubeResult<JsonDocument> HttpKubeClient::secret_document(const std::string& name_space, const std::string& name) {
   const auto path = path_in_namespace(kNamespacePath, name_space, "secrets", name);
   if (!path) return tl::unexpected(path.error());
   auto body = transport_->get(*path);
   if (!body) return tl::unexpected(body.error());
-  const auto document = JsonDocument::parse(*body, kSecretLimits);
+  auto document = JsonDocument::parse(*body, kSecretLimits);
   wipe_secret(*body);
   if (!document) return bad_response(document.error());
+  return std::move(*document);
+}
+
+KubeResult<TlsSecret> HttpKubeClient::get_tls_secret(const std::string& name_space, const std::string& name) {
+  const auto document = secret_document(name_space, name);
+  if (!document) return tl::unexpected(document.error());
   const JsonView root = document->root();
   const std::string place = "Secret " + name_space + '/' + name;
   if (root.get("type").as_string() != "kubernetes.io/tls")
@@ -400,26 +406,29 @@ KubeResult<std::string> HttpKubeClient::get_secret_version(const std::string& na
   return std::string(*version);
 }
 
-KubeResult<void> HttpKubeClient::send_secret(ApiRequest request, std::string_view head, const TlsSecret& secret) {
-  request.content_type = "application/json";
-  // A string that grows leaves copies behind: what holds the key is made in one piece, and wiped.
-  std::string key = base64_encode(secret.tls_key);
-  const std::string certificate = base64_encode(secret.tls_crt);
-  const std::string roots = base64_encode(secret.ca_crt);
-  constexpr std::string_view kBeforeCertificate = R"(,"type":"kubernetes.io/tls","data":{"tls.crt":")";
-  constexpr std::string_view kBeforeRoots = R"(","ca.crt":")";
-  constexpr std::string_view kBeforeKey = R"(","tls.key":")";
-  constexpr std::string_view kAfterKey = R"("}})";
-  request.body.reserve(head.size() + kBeforeCertificate.size() + certificate.size() + kBeforeRoots.size() +
-                       roots.size() + kBeforeKey.size() + key.size() + kAfterKey.size());
-  request.body.append(head).append(kBeforeCertificate).append(certificate).append(kBeforeRoots).append(roots);
-  request.body.append(kBeforeKey).append(key).append(kAfterKey);
+KubeResult<void> HttpKubeClient::send_and_wipe(ApiRequest request, std::vector<std::string> parts) {
+  request.body = joined_once(parts);
   auto body = transport_->call(request);
-  wipe_secret(key);
+  for (std::string& part : parts) wipe_secret(part);
   wipe_secret(request.body);
   if (!body) return tl::unexpected(body.error());
   wipe_secret(*body);
   return {};
+}
+
+KubeResult<void> HttpKubeClient::send_secret(ApiRequest request, std::string_view head, const TlsSecret& secret) {
+  request.content_type = "application/json";
+  // One by one, for a list in braces would be copied, and its copies not wiped.
+  std::vector<std::string> parts = {std::string(head)};
+  for (const auto& [before, value] : {std::pair<const char*, const std::string*>{
+                                          R"(,"type":"kubernetes.io/tls","data":{"tls.crt":")", &secret.tls_crt},
+                                      {R"(","ca.crt":")", &secret.ca_crt},
+                                      {R"(","tls.key":")", &secret.tls_key}}) {
+    parts.emplace_back(before);
+    parts.push_back(base64_encode(*value));
+  }
+  parts.emplace_back(R"("}})");
+  return send_and_wipe(std::move(request), std::move(parts));
 }
 
 KubeResult<void> HttpKubeClient::create_tls_secret(const std::string& name_space, const std::string& name,
@@ -500,15 +509,6 @@ KubeResult<std::string> HttpKubeClient::who_am_i() {
   return std::string(*user);
 }
 
-bool AccessRule::grants(const AccessQuestion& question) const {
-  const auto has = [](const std::vector<std::string>& all, std::string_view wanted) {
-    return std::ranges::find(all, wanted) != all.end() || std::ranges::find(all, "*") != all.end();
-  };
-  const std::string resource = question.resource + (question.subresource.empty() ? "" : "/" + question.subresource);
-  return question.name_space.empty() && has(verbs, question.verb) && has(groups, question.group) &&
-         has(resources, resource) && (names.empty() || names.contains(question.name));
-}
-
 KubeResult<bool> HttpKubeClient::may_i(const AccessQuestion& question) {
   JsonWriter json;
   json.begin_object().key("apiVersion").string("authorization.k8s.io/v1").key("kind").string("SelfSubjectAccessReview");
@@ -568,13 +568,8 @@ KubeResult<std::vector<AccessRule>> HttpKubeClient::what_may_i() {
 }
 
 KubeResult<SecretData> HttpKubeClient::get_secret(const std::string& name_space, const std::string& name) {
-  const auto path = path_in_namespace(kNamespacePath, name_space, "secrets", name);
-  if (!path) return tl::unexpected(path.error());
-  auto body = transport_->get(*path);
-  if (!body) return tl::unexpected(body.error());
-  const auto document = JsonDocument::parse(*body, kObjectLimits);
-  wipe_secret(*body);
-  if (!document) return bad_response(document.error());
+  const auto document = secret_document(name_space, name);
+  if (!document) return tl::unexpected(document.error());
   const JsonView root = document->root();
   SecretData data;
   data.resource_version = root.at("metadata", "resourceVersion").as_string().value_or("");
@@ -612,13 +607,7 @@ KubeResult<void> HttpKubeClient::write_secret(const std::string& name_space, con
   request.method = is_new ? "POST" : "PATCH";
   request.path = (is_new ? path->substr(0, path->rfind('/')) : *path) + "?fieldManager=signet";
   request.content_type = is_new ? "application/json" : "application/merge-patch+json";
-  request.body = joined_once(parts);
-  auto body = transport_->call(request);
-  for (std::string& part : parts) wipe_secret(part);
-  wipe_secret(request.body);
-  if (!body) return tl::unexpected(body.error());
-  wipe_secret(*body);
-  return {};
+  return send_and_wipe(std::move(request), std::move(parts));
 }
 
 KubeResult<WebhookClients> HttpKubeClient::get_webhooks(WebhookKind kind, const std::string& name) {

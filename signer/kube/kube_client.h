@@ -59,7 +59,11 @@ class HttpKubeClient : public KubeApi, public ServingApi {
                                                const std::string& ca_bundle) override;
 
  private:
-  // Sends the request with `head`, the beginning of a Secret's JSON, and its data as the body, which is wiped.
+  // A Secret's JSON, the only copy of it.
+  [[nodiscard]] KubeResult<JsonDocument> secret_document(const std::string& name_space, const std::string& name);
+  // Sends the request with the parts as its body. All of them, the body and the answer are wiped.
+  [[nodiscard]] KubeResult<void> send_and_wipe(ApiRequest request, std::vector<std::string> parts);
+  // Sends the request with `head`, the beginning of a Secret's JSON, and its data as the body.
   [[nodiscard]] KubeResult<void> send_secret(ApiRequest request, std::string_view head, const TlsSecret& secret);
   [[nodiscard]] KubeResult<void> patch_csr(const std::string& name, std::string_view subresource,
                                            const std::string& json_patch);

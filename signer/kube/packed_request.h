@@ -6,7 +6,7 @@
 
 namespace signet {
 
-// A CertificateSigningRequest in one piece of memory, a third of what it takes as an object of many: for those that
+// A CertificateSigningRequest in one piece of memory, about half of what it takes as an object of many: for those that
 // wait, which may be tens of thousands.
 class PackedRequest {
  public:

@@ -21,12 +21,7 @@ void CaReload::start(const CaSource& source, KubeApi& api, Current current, Read
     CaWatch watch(source, api);
     const auto pause = source.name_space.empty() ? kBetweenLooksAtFiles : kBetweenLooksAtSecrets;
     while (true) {
-      bool asked = false;
-      {
-        std::unique_lock lock(mutex_);
-        changed_.wait_for(lock, stop, pause, [this] { return asked_; });
-        asked = std::exchange(asked_, false);
-      }
+      const bool asked = timer_.wait(pause, stop);
       if (stop.stop_requested()) {
         return;
       }
@@ -43,10 +38,6 @@ void CaReload::start(const CaSource& source, KubeApi& api, Current current, Read
   });
 }
 
-void CaReload::read_now() {
-  const std::lock_guard lock(mutex_);
-  asked_ = true;
-  changed_.notify_all();
-}
+void CaReload::read_now() { timer_.look_now(); }
 
 }  // namespace signet

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -12,6 +10,7 @@
 #include "signer/issue/ca_source.h"
 #include "signer/issue/ca_states.h"
 #include "signer/kube/kube_api.h"
+#include "tools/signet/look_timer.h"
 
 namespace signet {
 
@@ -39,9 +38,7 @@ class CaReload {
   void read_now();
 
  private:
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool asked_ = false;  ///< guarded by mutex_
+  LookTimer timer_;
   std::jthread thread_;
 };
 

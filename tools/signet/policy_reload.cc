@@ -40,11 +40,7 @@ void PolicyReload::start(BringIntoForce bring) {
   thread_ = std::jthread([this, bring = std::move(bring)](const std::stop_token& stop) { run(bring, stop); });
 }
 
-void PolicyReload::read_now() {
-  const std::lock_guard lock(mutex_);
-  asked_ = true;
-  changed_.notify_all();
-}
+void PolicyReload::read_now() { timer_.look_now(); }
 
 MetricReadings::PolicyState PolicyReload::state() const {
   const std::lock_guard lock(mutex_);
@@ -58,12 +54,7 @@ void PolicyReload::run(const BringIntoForce& bring, const std::stop_token& stop)
   Backoff backoff(kFirstWait, kLongestWait, random_);
   Clock::time_point next_try;
   while (true) {
-    bool asked = false;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, stop, kBetweenLooks, [this] { return asked_; });
-      asked = std::exchange(asked_, false);
-    }
+    const bool asked = timer_.wait(kBetweenLooks, stop);
     if (stop.stop_requested()) {
       return;
     }

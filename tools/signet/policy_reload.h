@@ -1,6 +1,5 @@
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "signer/kube/backoff.h"
+#include "tools/signet/look_timer.h"
 #include "tools/signet/metrics.h"
 #include "tools/signet/policy_choice.h"
 
@@ -48,8 +48,7 @@ class PolicyReload {
   const std::string file_;
   const Backoff::Random random_;
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool asked_ = false;                 ///< guarded by mutex_
+  LookTimer timer_;
   MetricReadings::PolicyState state_;  ///< guarded by mutex_
   std::jthread thread_;
 };

@@ -70,11 +70,7 @@ void ServingReload::start() {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
-void ServingReload::read_now() {
-  const std::lock_guard lock(mutex_);
-  asked_ = true;
-  changed_.notify_all();
-}
+void ServingReload::read_now() { timer_.look_now(); }
 
 ServingState ServingReload::state() const {
   const std::lock_guard lock(mutex_);
@@ -83,12 +79,7 @@ ServingState ServingReload::state() const {
 
 void ServingReload::run(const std::stop_token& stop) {
   while (true) {
-    bool asked = false;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, stop, kBetweenLooks, [this] { return asked_; });
-      asked = std::exchange(asked_, false);
-    }
+    const bool asked = timer_.wait(kBetweenLooks, stop);
     if (stop.stop_requested()) {
       return;
     }

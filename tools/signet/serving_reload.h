@@ -1,6 +1,5 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <mutex>
@@ -9,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "tools/signet/look_timer.h"
 #include "tools/signet/serving_choice.h"
 #include "tools/signet/serving_upkeep.h"
 
@@ -59,8 +59,7 @@ class ServingReload {
   const ServingLook look_;
   ServingChoice choice_;  ///< the thread's alone once it runs
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool asked_ = false;  ///< guarded by mutex_
+  LookTimer timer_;
   ServingState state_;  ///< guarded by mutex_
   std::jthread thread_;
 };

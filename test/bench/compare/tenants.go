@@ -119,8 +119,7 @@ func compareDecisions(ctx context.Context, t terms, record record, by string, po
 	return nil
 }
 
-// compareReviewsOf loads a webhook for each of the policies. They hold no CA keys: 10,000 questions whether it may sign
-// would be asked of the API server first.
+// compareReviewsOf loads a webhook for each of the policies. They guard alone, without keys: it is reviews that are compared.
 func compareReviewsOf(ctx context.Context, t terms, record record, policies []*policy) error {
 	plane, err := lab.StartControlPlane(t.dir)
 	if err != nil {
