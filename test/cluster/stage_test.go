@@ -44,7 +44,9 @@ var stage struct {
 }
 
 func TestMain(m *testing.M) {
-	os.Exit(lab.RunOnStage("signet-cluster-", setStage, m.Run, func() error { return stage.plane.Stop() }))
+	code := lab.RunOnStage("signet-cluster-", setStage, m.Run, func() error { return stage.plane.Stop() })
+	printFindings()
+	os.Exit(code)
 }
 
 func setStage(dir string) (err error) {
