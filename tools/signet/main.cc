@@ -42,6 +42,8 @@ int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency())));
   // A peer that hangs up is an error to be handled where it is written to, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
+  // So is a file that may not grow any more.
+  std::signal(SIGXFSZ, SIG_IGN);
 
   const signet::Arguments arguments(argv + 1, argv + argc);
   if (arguments.empty()) {
