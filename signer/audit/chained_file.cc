@@ -24,6 +24,10 @@ constexpr std::uint64_t kTailBytes = 2 * kMaxAuditLineBytes;
 // How long standard output may refuse to take bytes (a full pipe in non-blocking mode) before that is an error.
 constexpr int kStalledOutputMs = 5000;
 
+// How much a probe writes: many records, each of one or two thousand bytes.
+constexpr std::size_t kProbeBytes = std::size_t{64} << 10U;
+static_assert(kProbeBytes < kMaxAuditLineBytes, "or what is left of one hides the last line");
+
 // What every line begins with.
 constexpr std::string_view kLinePrefix = R"({"time":")";
 
@@ -226,19 +230,47 @@ std::size_t ChainedFile::write_some(std::string_view text, int& error) const {
   return done;
 }
 
-tl::expected<void, std::string> ChainedFile::cut_back() {
+// What a line that is appended now would be lost with.
+tl::expected<void, std::string> ChainedFile::examine() const {
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) return tl::unexpected(failure("examine", errno));
+  if (status.st_nlink == 0) return tl::unexpected(path_ + ": was removed by somebody else");
   if (static_cast<std::uint64_t>(status.st_size) < size_) {
     return tl::unexpected(path_ + ": was made shorter by somebody else");
   }
+  return {};
+}
+
+bool ChainedFile::is_lost() const { return is_file_ && !examine(); }
+
+tl::expected<void, std::string> ChainedFile::probe() {
+  if (!is_file_) return {};
+  if (auto examined = examine(); !examined) return examined;
+  if (auto cut = cut_back(); !cut) return cut;
+  const std::string bytes(kProbeBytes, ' ');
+  int error = 0;
+  std::string failed;
+  if (write_some(bytes, error) < bytes.size()) {
+    failed = failure("write", error);
+  } else if (::fdatasync(descriptor_) != 0) {
+    failed = failure("sync", errno);
+  }
+  too_long_ = true;
+  auto cut = cut_back();
+  if (!failed.empty()) return tl::unexpected(failed);
+  return cut;
+}
+
+tl::expected<void, std::string> ChainedFile::cut_back() {
+  if (!too_long_) return {};
   if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) return tl::unexpected(failure("cut back", errno));
   too_long_ = false;
   return {};
 }
 
 ChainedFile::Appended ChainedFile::append(std::span<const std::string> members, Durable durable) {
-  if (too_long_) {
+  if (is_file_) {
+    if (auto examined = examine(); !examined) return {0, examined.error()};
     if (auto cut = cut_back(); !cut) return {0, cut.error()};
   }
   struct Line {

@@ -40,6 +40,14 @@ class ChainedFile {
   /// room.
   [[nodiscard]] Appended append(std::span<const std::string> members, Durable durable = Durable::kNow);
 
+  /// Whether a file has room for more lines: some bytes are written, synced and taken back. One killed meanwhile leaves
+  /// them to be marked like a torn line. Of standard output only the next line tells.
+  [[nodiscard]] tl::expected<void, std::string> probe();
+
+  /// Whether the file is one that others cannot find any more, or was cut by somebody else: then no line can be
+  /// appended, and only opening the log again helps.
+  [[nodiscard]] bool is_lost() const;
+
   /// Bytes in the file; what was written so far on standard output.
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] const ChainHead& head() const { return head_; }
@@ -48,6 +56,7 @@ class ChainedFile {
   ChainedFile(int descriptor, bool is_file, std::string path, AuditStream stream, AuditClock clock);
 
   [[nodiscard]] tl::expected<void, std::string> continue_chain();
+  [[nodiscard]] tl::expected<void, std::string> examine() const;
   [[nodiscard]] tl::expected<void, std::string> cut_back();
   [[nodiscard]] std::string failure(const char* doing, int error) const;
   /// Writes all of `text` or as much as goes; `error` is 0 or the errno.

@@ -83,6 +83,7 @@ class LockedLog final : public AuditLog {
     const std::lock_guard lock(mutex_);
     log_.append_eventually(record);
   }
+  [[nodiscard]] std::string problem() const override { return {}; }
   std::size_t size() {
     const std::lock_guard lock(mutex_);
     return log_.records.size();
