@@ -12,16 +12,22 @@ constexpr std::chrono::seconds kBetweenLooks{1};
 tl::expected<std::unique_ptr<IssuanceLog>, std::string> IssuanceLog::open(const std::string& path, AuditClock clock,
                                                                           OnChange on_change) {
   auto file = ChainedFile::open(path, AuditStream::kIssuance, clock);
-  if (!file) return tl::unexpected(file.error());
-  return std::make_unique<IssuanceLog>(std::move(*file), path, std::move(clock), std::move(on_change));
+  if (!file && !file.error().may_pass) return tl::unexpected(file.error().message);
+  return std::make_unique<IssuanceLog>(
+      std::move(file).map_error([](const ChainedFile::OpenProblem& problem) { return problem.message; }), path,
+      std::move(clock), std::move(on_change));
 }
 
-IssuanceLog::IssuanceLog(ChainedFile file, std::string path, AuditClock clock, OnChange on_change)
-    : path_(std::move(path)),
-      clock_(std::move(clock)),
-      on_change_(std::move(on_change)),
-      file_(std::move(file)),
-      looking_([this] { look_again_and_again(); }) {}
+IssuanceLog::IssuanceLog(tl::expected<ChainedFile, std::string> file, std::string path, AuditClock clock,
+                         OnChange on_change)
+    : path_(std::move(path)), clock_(std::move(clock)), on_change_(std::move(on_change)) {
+  if (file) {
+    file_.emplace(std::move(*file));
+  } else {
+    set_problem(file.error());
+  }
+  looking_ = std::thread([this] { look_again_and_again(); });
+}
 
 IssuanceLog::~IssuanceLog() {
   {
@@ -68,11 +74,11 @@ void IssuanceLog::write(std::unique_lock<std::mutex>& lock) {
   std::vector<std::string> members = std::exchange(kept_, {});
   const std::vector<Waiter*> batch = std::exchange(waiting_, {});
   const std::size_t first_of_batch = members.size();
+  const std::string not_open = problem_;
   for (Waiter* const waiter : batch) members.push_back(std::move(waiter->members));
   lock.unlock();
   const auto durable = batch.empty() ? ChainedFile::Durable::kWithTheNext : ChainedFile::Durable::kNow;
-  const ChainedFile::Appended appended =
-      file_ ? file_->append(members, durable) : ChainedFile::Appended{0, path_ + ": is not open"};
+  const ChainedFile::Appended appended = file_ ? file_->append(members, durable) : ChainedFile::Appended{0, not_open};
   lock.lock();
   std::vector<std::string> still_kept;
   for (std::size_t i = appended.count; i < members.size(); ++i) {
@@ -118,14 +124,16 @@ void IssuanceLog::look_again_and_again() {
 }
 
 std::string IssuanceLog::look_again() {
-  if (file_ && file_->is_lost()) file_.reset();
-  if (!file_) {
-    auto opened = ChainedFile::open(path_, AuditStream::kIssuance, clock_);
-    if (!opened) return opened.error();
-    file_.emplace(std::move(*opened));
+  if (file_) {
+    const auto probed = file_->probe();
+    if (probed) return {};
+    if (!file_->is_lost()) return probed.error();
+    file_.reset();  // or its lock would keep us from opening it
   }
-  const auto probed = file_->probe();
-  return probed ? std::string() : probed.error();
+  auto opened = ChainedFile::open(path_, AuditStream::kIssuance, clock_);
+  if (!opened) return opened.error().message;
+  file_.emplace(std::move(*opened));
+  return {};
 }
 
 void IssuanceLog::write_until_nothing_is_kept(std::unique_lock<std::mutex>& lock) {

@@ -25,12 +25,13 @@ class IssuanceLog final : public AuditLog {
   /// by any thread, which must not call the log.
   using OnChange = std::function<void(const std::string& problem)>;
 
-  /// `path` and failures as ChainedFile::open has them.
+  /// `path` and failures as ChainedFile::open has them; of those, what may pass is waited for.
   [[nodiscard]] static tl::expected<std::unique_ptr<IssuanceLog>, std::string> open(const std::string& path,
                                                                                     AuditClock clock,
                                                                                     OnChange on_change = {});
 
-  IssuanceLog(ChainedFile file, std::string path, AuditClock clock, OnChange on_change);
+  /// `file`: the log at `path`, or why it is not open yet.
+  IssuanceLog(tl::expected<ChainedFile, std::string> file, std::string path, AuditClock clock, OnChange on_change);
 
   /// Makes durable what append_eventually took, as far as it can. No thread may be in a call.
   ~IssuanceLog() override;
@@ -70,7 +71,7 @@ class IssuanceLog final : public AuditLog {
   std::vector<std::string> kept_;  ///< happened already and not written yet
   bool stopping_ = false;
   std::condition_variable look_;     ///< there is a problem, or stopping_
-  std::optional<ChainedFile> file_;  ///< absent while it cannot be opened again
+  std::optional<ChainedFile> file_;  ///< absent while it cannot be opened
   std::thread looking_;
 };
 

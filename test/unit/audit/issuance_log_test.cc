@@ -265,6 +265,25 @@ TEST_CASE("a log that somebody else removed or cut refuses records until it was 
   CHECK(count_of(text, "\"c\"") == 1);
 }
 
+TEST_CASE("a log for which there is no room yet is waited for") {
+  const test::Scratch scratch;
+  const std::string path = scratch.file("log");
+  Changes changes;
+  std::unique_ptr<IssuanceLog> log;
+  {
+    const FullDisk full(0);
+    log = std::move(*IssuanceLog::open(path, test::fixed_clock(), changes.told()));
+    CHECK(log->problem() == path + ": cannot write: File too large");
+    CHECK(log->append(issued("a")).error() == log->problem());
+    log->append_eventually(issued("kept"));
+  }
+  CHECK(changes.wait_for(2).back().empty());
+  REQUIRE(log->append(issued("b")));
+  const std::string text = read_file(path);
+  CHECK(verify_text(text)->lines == 3);
+  CHECK(count_of(text, "\"kept\"") == 1);
+}
+
 TEST_CASE("what a probe leaves when it is killed is marked like a torn line") {
   const test::Scratch scratch;
   const std::string path = scratch.file("log");
