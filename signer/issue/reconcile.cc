@@ -130,7 +130,7 @@ std::optional<ReconcileResult> conclude(Entry entry, const Ending& ending, const
     case Ending::Kind::kGone:
       // Whoever watched the request may have read the certificate. The log must not leave out one that is in use.
       entry.record.event = AuditRecord::Event::kPublished;
-      entry.record.message = "presumed to be published: " + ending.why;
+      entry.record.message = std::string(kPresumedPublished) + ending.why;
       context.audit.append_eventually(entry.record);
       return std::nullopt;
     case Ending::Kind::kOvertaken:

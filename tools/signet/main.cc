@@ -22,6 +22,7 @@ constexpr Command kCommands[] = {
     {"policy", "check a policy file, test it, explain what it decides", signet::policy_command},
     {"ca", "make CAs for a policy's signers, print their roots", signet::ca_command},
     {"render", "print what Kubernetes and Istio are told of a policy", signet::render_command},
+    {"audit", "verify what the audit logs tell", signet::audit_command},
 };
 
 void print_usage(std::ostream& out) {
