@@ -223,6 +223,7 @@ func expectToldInAll(t *testing.T, logs []string, got []asked) {
 		}
 		return nil
 	})
+	expectVerified(t, logs...)
 }
 
 func TestSoakIssuingStopsWhileItsLogCannotBeWrittenAndGoesOnByItself(t *testing.T) {

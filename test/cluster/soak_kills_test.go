@@ -66,11 +66,20 @@ func TestSoakEveryRequestHasOneRecordedCertificateHoweverOftenSignetIsKilled(t *
 				ask.rest(t)
 				ask.check(t, k)
 			}
+			expectVerified(t, stage.signet.AuditLog())
 			find("killed: "+c.name, "SIGKILL", "%d times, %d of them before it was ready; %d machine crashes", k.kills, k.early, k.crashes)
 			find("killed: "+c.name, "certificates", "%d, each recorded before it was seen, once", len(ask.got))
 			find("killed: "+c.name, "thieves' attempts", "%d refused, %d failed with Signet away, 0 signed", ask.refused, ask.away)
 			find("killed: "+c.name, "log", "%d records, %d torn lines marked, %d certificates without a told end", ask.records, ask.torn, ask.untold)
 		})
+	}
+}
+
+// expectVerified wants `signet audit verify` to say that these logs hold.
+func expectVerified(t *testing.T, logs ...string) {
+	t.Helper()
+	if told, err := stage.signet.Run(t.Context(), append([]string{"audit", "verify"}, logs...)...); err != nil {
+		t.Errorf("signet audit verify: %v\n%s", err, told)
 	}
 }
 
