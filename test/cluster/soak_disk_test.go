@@ -130,7 +130,7 @@ type onDisk struct {
 	client          *http.Client
 }
 
-func serveOnDisk(t *testing.T, folder string, log func(*lab.Signet) string) *onDisk {
+func serveOnDisk(t *testing.T, role, folder string, log func(*lab.Signet) string) *onDisk {
 	t.Helper()
 	before := stage.signet
 	t.Cleanup(func() { stage.signet = before })
@@ -142,12 +142,18 @@ func serveOnDisk(t *testing.T, folder string, log func(*lab.Signet) string) *onD
 		t.Fatal(err)
 	}
 	other.Arguments = []string{"--metrics-listen", "127.0.0.1:0"}
+	if role == "signer" { // it listens where it is given a certificate
+		certificate, key := other.ServingFiles()
+		other.Arguments = append(other.Arguments, "--listen", other.Address(), "--tls-cert", certificate, "--tls-key", key)
+	}
 	stage.signet = other
-	s := &onDisk{Process: serve(t, "all"), readyz: "https://" + other.Address() + "/readyz"}
+	s := &onDisk{Process: serve(t, role), readyz: "https://" + other.Address() + "/readyz"}
 	s.metrics = fmt.Sprintf("http://127.0.0.1:%s/metrics", logged(t, s.Process, "serving metrics")["port"])
 	s.client = &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: other.ClientTLS()}}
 	t.Cleanup(s.client.CloseIdleConnections)
-	register(t)
+	if role == "all" {
+		register(t)
+	}
 	return s
 }
 
@@ -230,7 +236,7 @@ func TestSoakIssuingStopsWhileItsLogCannotBeWrittenAndGoesOnByItself(t *testing.
 	for _, d := range disks {
 		t.Run(d.name, func(t *testing.T) {
 			folder := d.make(t)
-			s := serveOnDisk(t, folder, (*lab.Signet).AuditLog)
+			s := serveOnDisk(t, "all", folder, (*lab.Signet).AuditLog)
 			logs := []string{stage.signet.AuditLog()}
 			work := startLoad(t)
 			for range shortOrLong(1, 10) {
@@ -274,9 +280,29 @@ func TestSoakIssuingStopsWhileItsLogCannotBeWrittenAndGoesOnByItself(t *testing.
 	}
 }
 
+func TestSoakASignerWithoutReviewsIsNotReadyWhileItsLogCannotBeWritten(t *testing.T) {
+	d := disks[0]
+	folder := d.make(t)
+	s := serveOnDisk(t, "signer", folder, (*lab.Signet).AuditLog)
+	await(t, approve(t, create(t, lab.Workload(signerBar, "bar", "before"))), lab.HasCertificate)
+	s.expectReady(t, "ok issuance-log\n", 1)
+	d.harm(t, folder, s.Process)
+	waiting := approve(t, create(t, lab.Workload(signerBar, "bar", "waits")))
+	eventually(t, func() error {
+		_, err := s.get(s.readyz)
+		if err == nil || !strings.Contains(err.Error(), "not ready issuance-log: nothing is signed until it can be written: ") {
+			return fmt.Errorf("want it not to be ready: %v", err)
+		}
+		return nil
+	})
+	d.heal(t, folder, s.Process)
+	await(t, waiting, lab.HasCertificate)
+	s.expectReady(t, "ok issuance-log\n", 1)
+}
+
 func TestSoakSignetThatStartsOnAReadOnlyDiskAnswersReviewsAndSignsWhenItIsNone(t *testing.T) {
 	folder := mount(t, "-t", "tmpfs", "-o", "size=1m,ro", "tmpfs")
-	s := serveOnDisk(t, folder, (*lab.Signet).AuditLog)
+	s := serveOnDisk(t, "all", folder, (*lab.Signet).AuditLog)
 	waiting := approve(t, create(t, lab.Workload(signerBar, "bar", "waits")))
 	s.expectReady(t, "ok issuance-log: nothing is signed until it can be written: "+stage.signet.AuditLog()+": Read-only file system\n", 0)
 	expectReviews(t)
@@ -292,7 +318,7 @@ func TestSoakSignetThatStartsOnAReadOnlyDiskAnswersReviewsAndSignsWhenItIsNone(t
 }
 
 func TestSoakALogThatIsRemovedIsBegunAnew(t *testing.T) {
-	s := serveOnDisk(t, t.TempDir(), (*lab.Signet).AuditLog)
+	s := serveOnDisk(t, "all", t.TempDir(), (*lab.Signet).AuditLog)
 	work := startLoad(t)
 	for range shortOrLong(2, 20) {
 		work.more(t, 5)
@@ -325,7 +351,7 @@ func TestSoakReviewsAndIssuingGoOnWhileTheReviewLogIsFull(t *testing.T) {
 		}
 		t.Run(d.name, func(t *testing.T) {
 			folder := d.make(t)
-			s := serveOnDisk(t, folder, (*lab.Signet).ReviewLog)
+			s := serveOnDisk(t, "all", folder, (*lab.Signet).ReviewLog)
 			const dropped = `signet_audit_records_total{log="reviews",result="dropped"}`
 			asks := func(account string) { // each another: alike ones are told as one
 				t.Helper()
