@@ -31,6 +31,10 @@ struct RecordedRequest {
 
 [[nodiscard]] RecordedRequest recorded_request(const SigningRequest& request, std::string_view name_space = {});
 
+/// How the message of a `published` record begins that is written because the certificate may have been read, not
+/// because it is known to stand in the request's status.
+inline constexpr std::string_view kPresumedPublished = "presumed to be published: ";
+
 /// One line of an audit log as data: the decision, what it was about and what became of it. Times, sequence numbers and
 /// hashes are the writer's. Empty strings and absent values are left out of the line.
 struct AuditRecord {

@@ -19,6 +19,9 @@ class AuditLog {
   /// For what has happened already. The record stands in the log before any that comes after it, and is durable when
   /// the next that append() took is, or the log is closed; one that cannot be written is kept and tried again then.
   virtual void append_eventually(const AuditRecord& record) = 0;
+
+  /// Why no record can be written now, as far as is known; empty: nothing is known that hinders.
+  [[nodiscard]] virtual std::string problem() const = 0;
 };
 
 }  // namespace signet

@@ -24,6 +24,10 @@ constexpr std::uint64_t kTailBytes = 2 * kMaxAuditLineBytes;
 // How long standard output may refuse to take bytes (a full pipe in non-blocking mode) before that is an error.
 constexpr int kStalledOutputMs = 5000;
 
+// How much a probe writes: many records, each of one or two thousand bytes.
+constexpr std::size_t kProbeBytes = std::size_t{64} << 10U;
+static_assert(kProbeBytes < kMaxAuditLineBytes, "or what is left of one hides the last line");
+
 // What every line begins with.
 constexpr std::string_view kLinePrefix = R"({"time":")";
 
@@ -35,6 +39,10 @@ const char* kind_of(mode_t mode) {
   if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
   if (S_ISSOCK(mode)) return "a socket";
   return "no regular file";
+}
+
+bool may_pass(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EROFS || error == EIO;
 }
 
 // A new file survives a crash when its directory's entry does.
@@ -136,16 +144,18 @@ ChainedFile::~ChainedFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-tl::expected<ChainedFile, std::string> ChainedFile::open(const std::string& path, AuditStream stream,
-                                                         AuditClock clock) {
-  if (path.empty() || path.find('\0') != std::string::npos)
-    return tl::unexpected<std::string>("audit log: not a file's name");
+tl::expected<ChainedFile, ChainedFile::OpenProblem> ChainedFile::open(const std::string& path, AuditStream stream,
+                                                                      AuditClock clock) {
+  const auto failed = [](std::string message, bool may_pass = false) {
+    return tl::unexpected(OpenProblem{std::move(message), may_pass});
+  };
+  if (path.empty() || path.find('\0') != std::string::npos) return failed("audit log: not a file's name");
   if (path == "-") {
     const int descriptor = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (descriptor < 0) return tl::unexpected<std::string>("standard output: " + error_text(errno));
+    if (descriptor < 0) return failed("standard output: " + error_text(errno));
     ChainedFile output(descriptor, false, "standard output", stream, std::move(clock));
     const Appended started = output.append(std::vector{start_members(stream, std::nullopt)});
-    if (!started.error.empty()) return tl::unexpected(started.error);
+    if (!started.error.empty()) return failed(started.error);
     return output;
   }
 
@@ -153,28 +163,29 @@ tl::expected<ChainedFile, std::string> ChainedFile::open(const std::string& path
   const int descriptor = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
   if (descriptor < 0) {
     const int error = errno;
-    return tl::unexpected(path + ": " + (error == EISDIR ? "is a directory, not a file" : error_text(error)));
+    return failed(path + ": " + (error == EISDIR ? "is a directory, not a file" : error_text(error)), may_pass(error));
   }
   ChainedFile file(descriptor, true, path, stream, std::move(clock));
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0) return tl::unexpected(file.failure("examine", errno));
-  if (!S_ISREG(status.st_mode)) return tl::unexpected(path + ": is " + kind_of(status.st_mode) + ", not a file");
+  if (::fstat(descriptor, &status) != 0) return failed(file.failure("examine", errno));
+  if (!S_ISREG(status.st_mode)) return failed(path + ": is " + kind_of(status.st_mode) + ", not a file");
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    return tl::unexpected(errno == EWOULDBLOCK ? path + ": another process writes this audit log"
-                                               : file.failure("lock", errno));
+    return failed(errno == EWOULDBLOCK ? path + ": another process writes this audit log"
+                                       : file.failure("lock", errno));
   }
-  if (auto continued = file.continue_chain(); !continued) return tl::unexpected(path + ": " + continued.error());
+  if (auto continued = file.continue_chain(); !continued) return tl::unexpected(continued.error());
   return file;
 }
 
-tl::expected<void, std::string> ChainedFile::continue_chain() {
+tl::expected<void, ChainedFile::OpenProblem> ChainedFile::continue_chain() {
+  const auto may_pass = [](std::string message) { return tl::unexpected(OpenProblem{std::move(message), true}); };
   struct stat status {};
   // Again, now that nobody else writes.
-  if (::fstat(descriptor_, &status) != 0) return tl::unexpected(error_text(errno));
+  if (::fstat(descriptor_, &status) != 0) return may_pass(failure("examine", errno));
   size_ = static_cast<std::uint64_t>(status.st_size);
   const std::uint64_t from = size_ > kTailBytes ? size_ - kTailBytes : 0;
   auto text = read_end(descriptor_, from, size_);
-  if (!text) return tl::unexpected(text.error());
+  if (!text) return may_pass(path_ + ": " + text.error());
 
   const std::optional<LastLine> last = find_last_line(*text);
   if (last) {
@@ -182,22 +193,22 @@ tl::expected<void, std::string> ChainedFile::continue_chain() {
     tail_ = text->substr(last->end);
     if (!last->ended) {
       int error = 0;
-      if (write_some("\n", error) != 1) return tl::unexpected<std::string>("cannot write: " + error_text(error));
+      if (write_some("\n", error) != 1) return may_pass(failure("write", error));
       ++size_;
     }
     if (tail_.empty()) return {};
   } else {
     if (from > 0 || !is_torn_beginning(*text)) {
-      return tl::unexpected<std::string>("holds no audit log; nothing was written to it");
+      return tl::unexpected(OpenProblem{path_ + ": holds no audit log; nothing was written to it"});
     }
     tail_ = *text;
   }
   if (stream_ == AuditStream::kIssuance) {
-    if (auto synced = sync_directory_of(path_); !synced) return synced;
+    if (auto synced = sync_directory_of(path_); !synced) return may_pass(synced.error());
   }
   const std::vector<std::string> none;
   const Appended started = tail_.empty() ? append(std::vector{start_members(stream_, std::nullopt)}) : append(none);
-  if (!started.error.empty()) return tl::unexpected(started.error);
+  if (!started.error.empty()) return may_pass(started.error);
   return {};
 }
 
@@ -226,19 +237,53 @@ std::size_t ChainedFile::write_some(std::string_view text, int& error) const {
   return done;
 }
 
-tl::expected<void, std::string> ChainedFile::cut_back() {
+// What a line that is appended now would be lost with.
+tl::expected<void, std::string> ChainedFile::examine() const {
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0) return tl::unexpected(failure("examine", errno));
+  if (status.st_nlink == 0) return tl::unexpected(path_ + ": was removed by somebody else");
   if (static_cast<std::uint64_t>(status.st_size) < size_) {
     return tl::unexpected(path_ + ": was made shorter by somebody else");
   }
+  return {};
+}
+
+bool ChainedFile::is_lost() const {
+  if (!is_file_) return false;
+  struct stat ours {};
+  struct stat named {};
+  return !examine() || ::fstat(descriptor_, &ours) != 0 || ::stat(path_.c_str(), &named) != 0 ||
+         ours.st_dev != named.st_dev || ours.st_ino != named.st_ino;
+}
+
+tl::expected<void, std::string> ChainedFile::probe() {
+  if (!is_file_) return {};
+  if (auto examined = examine(); !examined) return examined;
+  if (auto cut = cut_back(); !cut) return cut;
+  const std::string bytes(kProbeBytes, ' ');
+  int error = 0;
+  std::string failed;
+  if (write_some(bytes, error) < bytes.size()) {
+    failed = failure("write", error);
+  } else if (::fdatasync(descriptor_) != 0) {
+    failed = failure("sync", errno);
+  }
+  too_long_ = true;
+  auto cut = cut_back();
+  if (!failed.empty()) return tl::unexpected(failed);
+  return cut;
+}
+
+tl::expected<void, std::string> ChainedFile::cut_back() {
+  if (!too_long_) return {};
   if (::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) return tl::unexpected(failure("cut back", errno));
   too_long_ = false;
   return {};
 }
 
 ChainedFile::Appended ChainedFile::append(std::span<const std::string> members, Durable durable) {
-  if (too_long_) {
+  if (is_file_) {
+    if (auto examined = examine(); !examined) return {0, examined.error()};
     if (auto cut = cut_back(); !cut) return {0, cut.error()};
   }
   struct Line {

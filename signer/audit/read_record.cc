@@ -60,14 +60,24 @@ tl::expected<ReadRecord, std::string> read_record(std::string_view line) {
   if (event != kEvents.end()) {
     record.event = *event;
     record.decision = fields.text("decision").value_or("");
+    record.message = fields.text("message").value_or("");
     record.operation = fields.text("operation").value_or("");
     record.object = fields.text("object").value_or("");
+    record.csr_name = text_in(fields, "csr", "name");
+    record.csr_uid = text_in(fields, "csr", "uid");
     record.requester = fields.text("requester").value_or("");
     record.identity = fields.text("identity").value_or("");
     record.tenant = fields.text("tenant").value_or("");
     record.policy = fields.text("policy").value_or("");
     record.signer_requested = text_in(fields, "signer", "requested");
+    record.signer_granted = text_in(fields, "signer", "granted");
     record.key_type = text_in(fields, "key", "type");
+    if (fields.object("certificate").exists()) {
+      record.certificate = AuditRecord::Certificate{.serial = text_in(fields, "certificate", "serial"),
+                                                    .not_before = {},
+                                                    .not_after = {},
+                                                    .sha256 = text_in(fields, "certificate", "sha256")};
+    }
     if (const JsonView request = fields.object("request"); request.exists()) {
       auto recorded = read_recorded_request(request);
       if (!recorded) return tl::unexpected(std::move(recorded.error()));

@@ -14,8 +14,8 @@ struct ReadRecord {
   std::string time;   ///< as it stands, RFC 3339 in UTC
   std::string event;  ///< of a record, or what a log says of itself: "start", "dropped"; empty: no audit log's line
   std::uint64_t count = 1;
-  /// Of a record: what was asked, of whom and by whom, what was decided, and under which policy. The facts of its
-  /// request are whole. The rest is not read.
+  /// Of a record: which request, what was asked, of whom and by whom, what was decided, and under which policy. The
+  /// facts of its request are whole, its certificate has no times. The rest is not read.
   AuditRecord record;
 };
 

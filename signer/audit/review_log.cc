@@ -15,11 +15,12 @@ constexpr std::chrono::milliseconds kBatch(50);
 tl::expected<std::unique_ptr<ReviewLog>, std::string> ReviewLog::open(const std::string& path, const Limits& limits,
                                                                       AuditClock clock) {
   auto file = ChainedFile::open(path, AuditStream::kReviews, clock);
-  if (!file) return tl::unexpected(file.error());
-  return std::make_unique<ReviewLog>(std::move(*file), path, limits, std::move(clock));
+  if (!file && !file.error().may_pass) return tl::unexpected(file.error().message);
+  return std::make_unique<ReviewLog>(file ? std::optional(std::move(*file)) : std::nullopt, path, limits,
+                                     std::move(clock));
 }
 
-ReviewLog::ReviewLog(ChainedFile file, std::string path, const Limits& limits, AuditClock clock)
+ReviewLog::ReviewLog(std::optional<ChainedFile> file, std::string path, const Limits& limits, AuditClock clock)
     : path_(std::move(path)),
       limits_(limits),
       clock_(std::move(clock)),
@@ -78,13 +79,19 @@ void ReviewLog::run() {
 }
 
 void ReviewLog::write(const std::vector<ReviewCoalescer::Line>& lines) {
-  if (path_ != "-" && file_.size() >= limits_.max_file_bytes) begin_new_file();
+  if (!file_ || file_->is_lost()) open_again();
+  if (file_ && path_ != "-" && file_->size() >= limits_.max_file_bytes) begin_new_file();
   std::vector<std::string> members;
   members.reserve(lines.size());
   for (const ReviewCoalescer::Line& line : lines) members.push_back(line.members);
-  const ChainedFile::Appended appended = file_.append(members);
+  const ChainedFile::Appended appended = file_ ? file_->append(members) : ChainedFile::Appended{};
   const std::lock_guard lock(mutex_);
   for (std::size_t i = appended.count; i < lines.size(); ++i) coalescer_.put_back(lines[i]);
+}
+
+void ReviewLog::open_again() {
+  file_.reset();
+  if (auto file = ChainedFile::open(path_, AuditStream::kReviews, clock_)) file_.emplace(std::move(*file));
 }
 
 void ReviewLog::begin_new_file() {

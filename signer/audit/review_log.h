@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <tl/expected.hpp>
@@ -25,12 +26,14 @@ class ReviewLog {
     std::uint64_t max_file_bytes = std::uint64_t{256} << 20U;
   };
 
-  /// `path` and failures as ChainedFile::open has them. Starts the thread that writes.
+  /// `path` and failures as ChainedFile::open has them; what may pass is waited for, and what is noted meanwhile is
+  /// lost. Starts the thread that writes.
   [[nodiscard]] static tl::expected<std::unique_ptr<ReviewLog>, std::string> open(const std::string& path,
                                                                                   const Limits& limits,
                                                                                   AuditClock clock);
 
-  ReviewLog(ChainedFile file, std::string path, const Limits& limits, AuditClock clock);
+  /// `file`: the log at `path`, if it is open yet.
+  ReviewLog(std::optional<ChainedFile> file, std::string path, const Limits& limits, AuditClock clock);
   ~ReviewLog();
   ReviewLog(const ReviewLog&) = delete;
   ReviewLog& operator=(const ReviewLog&) = delete;
@@ -48,11 +51,13 @@ class ReviewLog {
   void run();
   void write(const std::vector<ReviewCoalescer::Line>& lines);
   void begin_new_file();
+  /// Has file_ be what lines can be appended to, if there is such.
+  void open_again();
 
   const std::string path_;
   const Limits limits_;
   const AuditClock clock_;
-  ChainedFile file_;  ///< the thread's alone
+  std::optional<ChainedFile> file_;  ///< the thread's alone; absent while it cannot be opened
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -33,7 +33,7 @@ std::string mismatch(std::string_view what, std::string_view is, std::string_vie
 
 }  // namespace
 
-tl::expected<ChainSummary, ChainProblem> verify_chain(std::istream& log) {
+tl::expected<ChainSummary, ChainProblem> verify_chain(std::istream& log, const HeldLineVisitor& visit) {
   ChainSummary summary;
   Unread unread;
   std::string line;
@@ -71,6 +71,7 @@ tl::expected<ChainSummary, ChainProblem> verify_chain(std::istream& log) {
     if (begins) ++summary.chains;
     ++summary.lines;
     summary.head = {sealed->seq, sealed->hash};
+    if (visit) visit(number, line, *sealed);
   }
   if (unread.first_line != 0) return tl::unexpected(ChainProblem{unread.first_line, unread.problem});
   return summary;

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <istream>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 #include "signer/audit/audit_line.h"
@@ -24,8 +26,12 @@ struct ChainProblem {
   std::string message;
 };
 
+/// Is given each line that holds, in order: its number, itself without its newline, and what it says of the chain.
+using HeldLineVisitor = std::function<void(std::uint64_t number, std::string_view line, const SealedLine& sealed)>;
+
 /// Verifies that each line's hash is its own, that its `prev` is the hash of the line before and its `seq` the next.
 /// The first line may have any `prev`: a log may have been cut where a file was put away. Stops at the first problem.
-[[nodiscard]] tl::expected<ChainSummary, ChainProblem> verify_chain(std::istream& log);
+[[nodiscard]] tl::expected<ChainSummary, ChainProblem> verify_chain(std::istream& log,
+                                                                    const HeldLineVisitor& visit = {});
 
 }  // namespace signet

@@ -22,6 +22,12 @@ ReconcileResult retry(std::string message, std::optional<std::chrono::seconds> r
   return {.outcome = Outcome::kRetry, .message = std::move(message), .retry_after = retry_after, .unsettled = false};
 }
 
+ReconcileResult awaits_log(const std::string& problem) {
+  ReconcileResult result = retry("audit log: " + problem);
+  result.awaits_log = true;
+  return result;
+}
+
 ReconcileResult ended(Outcome outcome, std::string message = {}) {
   return {.outcome = outcome, .message = std::move(message), .retry_after = std::nullopt, .unsettled = false};
 }
@@ -124,7 +130,7 @@ std::optional<ReconcileResult> conclude(Entry entry, const Ending& ending, const
     case Ending::Kind::kGone:
       // Whoever watched the request may have read the certificate. The log must not leave out one that is in use.
       entry.record.event = AuditRecord::Event::kPublished;
-      entry.record.message = "presumed to be published: " + ending.why;
+      entry.record.message = std::string(kPresumedPublished) + ending.why;
       context.audit.append_eventually(entry.record);
       return std::nullopt;
     case Ending::Kind::kOvertaken:
@@ -150,7 +156,7 @@ std::optional<ReconcileResult> refuse(const CertificateSigningRequest& csr, cons
   if (!context.synced) return retry({});
   if (decision.undecided) return retry("is not decided: " + to_message(decision.findings));
   const AuditRecord record = audit_record(AuditRecord::Event::kRefused, request, decision, context.policy.digest());
-  if (auto told = context.audit.append(record); !told) return retry("audit log: " + told.error());
+  if (auto told = context.audit.append(record); !told) return awaits_log(told.error());
   if (!may_sign(context)) return retry({});
   const std::string why = clip_audit_text(record.message);
   const auto written = context.api.patch_csr_status(csr.name, failed_patch(csr, record.reason, why));
@@ -179,7 +185,7 @@ std::optional<ReconcileResult> sign(const CertificateSigningRequest& csr, const 
   entry.record.certificate =
       AuditRecord::Certificate{issued->serial, issued->not_before, issued->not_after, issued->sha256};
   // What the log does not have must not leave.
-  if (auto told = context.audit.append(entry.record); !told) return retry("audit log: " + told.error());
+  if (auto told = context.audit.append(entry.record); !told) return awaits_log(told.error());
   const Ending ending = send(entry, context, true);
   return conclude(std::move(entry), ending, context);
 }
@@ -233,6 +239,8 @@ std::optional<ReconcileResult> judge(const CertificateSigningRequest& csr, const
   if (has_ended(csr)) return ended(Outcome::kDone);
   if (!may_sign(context)) return retry({});
   if (!csr.has_condition("Approved")) return approve(csr, context);
+  // Before a key and the tenant's quota are used for nothing.
+  if (const std::string problem = context.audit.problem(); !problem.empty()) return awaits_log(problem);
   const SigningRequest request = signing_request_of(csr);
   Decision decision = context.policy.evaluate(request, context.namespaces);
   if (!decision.grant) return refuse(csr, request, decision, context);

@@ -73,6 +73,7 @@ struct ReconcileResult {
   std::optional<std::chrono::seconds> retry_after;  ///< with kRetry: what the API server asked for
   bool unsettled = false;  ///< with kRetry: a certificate's end is not known, so try again even if the request is gone
   std::optional<Throttled> throttled = {};  ///< with kThrottled
+  bool awaits_log = false;                  ///< with kRetry: the log cannot be written, and looks itself when it can
 };
 
 /// Whether there is nothing to do for a request that nothing was done for yet: it has ended, or it waits for others to
@@ -94,6 +95,8 @@ struct ReconcileResult {
 ///
 /// Each signature takes a token of the tenant's quota, also one that is discarded; without a token nothing is signed,
 /// and nothing else happens to the request.
+///
+/// While the log cannot be written (AuditLog::problem) nothing is signed or given Failed.
 ///
 /// While it is not on us, nothing is signed, approved or given Failed, and of what was sent before only the end is
 /// looked for. That is asked last thing before each write; one that is under way by then conflicts or is the only one.

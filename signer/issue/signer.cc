@@ -120,8 +120,8 @@ void Signer::on_event(WatchEventType type, const CertificateSigningRequest& csr)
 
 ReconcileResult Signer::reconcile_one(const CertificateSigningRequest& csr, SigningQueue::Clock::time_point since) {
   ReconcileResult result = with_context([&](const ReconcileContext& context) { return reconcile(csr, context); });
-  // That a tenant is throttled is told once (on_throttled), not of each of its requests.
-  if (!result.message.empty() && !result.throttled) {
+  // That a tenant is throttled is told once (on_throttled), and the log tells of itself, not each of the requests.
+  if (!result.message.empty() && !result.throttled && !result.awaits_log) {
     config_.on_problem("CertificateSigningRequest " + csr.name + ": " + result.message);
   }
   if (config_.on_result) config_.on_result(csr, result, SigningQueue::Clock::now() - since);

@@ -4,6 +4,9 @@
 
 namespace signet {
 
+// How soon after a request that the log could not be written for the same is tried again: such a try costs nothing.
+constexpr Backoff::Duration kLogPatience{1000};
+
 SigningQueue::SigningQueue(Options options, Reconcile reconcile)
     : options_(std::move(options)), reconcile_(std::move(reconcile)) {
   workers_.reserve(options_.workers);
@@ -89,9 +92,9 @@ void SigningQueue::make_ready(Items::iterator item) {
   enter_flow(item);
 }
 
-void SigningQueue::make_later(Items::iterator item, std::optional<std::chrono::seconds> retry_after) {
+void SigningQueue::make_later(Items::iterator item, const ReconcileResult& result) {
   Item& state = item->second;
-  state.due = Clock::now() + state.backoff.next(retry_after);
+  state.due = Clock::now() + (result.awaits_log ? kLogPatience : state.backoff.next(result.retry_after));
   later_.emplace(*state.due, item->first);
 }
 
@@ -177,7 +180,7 @@ void SigningQueue::take_back(Items::iterator item, const CertificateSigningReque
     make_ready(item);
   } else if (again) {
     set_next(state, csr);
-    make_later(item, result.retry_after);
+    make_later(item, result);
   } else {
     forget(item);
   }

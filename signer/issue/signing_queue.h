@@ -111,7 +111,7 @@ class SigningQueue {
   void set_next(Item& item, const CertificateSigningRequest& csr);
   void forget(Items::iterator item);
   void make_ready(Items::iterator item);
-  void make_later(Items::iterator item, std::optional<std::chrono::seconds> retry_after);
+  void make_later(Items::iterator item, const ReconcileResult& result);
   void enter_flow(Items::iterator item);
   void take_back(Items::iterator item, const CertificateSigningRequest& csr, const ReconcileResult& result);
   Flows::iterator flow_named(const std::string& name);

@@ -18,6 +18,7 @@ using Arguments = std::vector<std::string>;
 [[nodiscard]] int policy_command(const Arguments& arguments);
 [[nodiscard]] int ca_command(const Arguments& arguments);
 [[nodiscard]] int render_command(const Arguments& arguments);
+[[nodiscard]] int audit_command(const Arguments& arguments);
 
 // Of `signet policy`.
 [[nodiscard]] int policy_diff_command(const Arguments& arguments);

@@ -23,6 +23,7 @@ class CountedAuditLog final : public AuditLog {
     log_.append_eventually(record);
     metrics_.count_issuance_record(record, true);
   }
+  [[nodiscard]] std::string problem() const override { return log_.problem(); }
 
  private:
   AuditLog& log_;

@@ -22,6 +22,7 @@ constexpr Command kCommands[] = {
     {"policy", "check a policy file, test it, explain what it decides", signet::policy_command},
     {"ca", "make CAs for a policy's signers, print their roots", signet::ca_command},
     {"render", "print what Kubernetes and Istio are told of a policy", signet::render_command},
+    {"audit", "verify what the audit logs tell", signet::audit_command},
 };
 
 void print_usage(std::ostream& out) {
@@ -42,6 +43,8 @@ int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency())));
   // A peer that hangs up is an error to be handled where it is written to, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
+  // So is a file that may not grow any more.
+  std::signal(SIGXFSZ, SIG_IGN);
 
   const signet::Arguments arguments(argv + 1, argv + argc);
   if (arguments.empty()) {

@@ -65,6 +65,11 @@ void add_signing(std::vector<MetricFamily>& families, const MetricReadings::Sign
                                   "Certificates of which it is not known whether they were published.");
   add(unsettled, {}, static_cast<double>(signing.unsettled));
   families.push_back(std::move(unsettled));
+
+  MetricFamily log = family(MetricType::Gauge, "signet_issuance_log_good",
+                            "1 while the issuance log can be written, 0 while nothing is signed because it cannot.");
+  add(log, {}, signing.is_log_good ? 1 : 0);
+  families.push_back(std::move(log));
 }
 
 void add_connections(std::vector<MetricFamily>& families, const FrontCounts& counts) {

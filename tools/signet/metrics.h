@@ -28,7 +28,8 @@ struct MetricReadings {
     SigningQueue::Depth queue;
     std::chrono::duration<double> watch_age;
     std::size_t unsettled = 0;
-    bool leader = true;  ///< it is on us to sign
+    bool leader = true;       ///< it is on us to sign
+    bool is_log_good = true;  ///< the issuance log can be written
   };
   struct PolicyState {
     std::string digest;                            ///< of the policy in force

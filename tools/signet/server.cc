@@ -55,6 +55,14 @@ double random_fraction() {
   return std::uniform_real_distribution<double>(0, 1)(engine);
 }
 
+void tell_of_log(const std::string& problem) {
+  if (problem.empty()) {
+    log(LogLevel::kInfo, "the issuance log can be written again");
+  } else {
+    log(LogLevel::kError, "nothing is signed until the issuance log can be written: " + problem);
+  }
+}
+
 // How an attempt of something at start ended.
 enum class Attempt { kDone, kRetry, kHopeless };
 
@@ -145,7 +153,7 @@ bool Server::open_logs() {
   std::vector<std::string> problems;
   const AuditClock clock = std::chrono::system_clock::now;
   if (config_.role.signer) {
-    if (auto opened = IssuanceLog::open(config_.audit_log, clock)) {
+    if (auto opened = IssuanceLog::open(config_.audit_log, clock, tell_of_log)) {
       issuance_log_ = *std::move(opened);
       counted_issuance_log_.emplace(*issuance_log_, metrics_);
     } else {
@@ -436,6 +444,11 @@ std::vector<ReadinessCheck> Server::readiness() const {
   checks.push_back({"namespaces", namespaces_.problem()});
   if (config_.role.signer) {
     const bool synced = is_signing_ && signer_->synced();
+    const std::string problem = issuance_log_->problem();
+    const std::string told = problem.empty() ? "" : "nothing is signed until it can be written: " + problem;
+    // Whoever answers reviews goes on with that, and must be asked.
+    checks.push_back(config_.role.webhook ? ReadinessCheck{.name = "issuance-log", .problem = "", .note = told}
+                                          : ReadinessCheck{.name = "issuance-log", .problem = told});
     checks.push_back({"requests", synced ? "" : "the list of CertificateSigningRequests is not complete yet"});
   }
   if (is_ending_) {
@@ -451,7 +464,8 @@ MetricReadings Server::readings() const {
     readings.signing = MetricReadings::Signing{.queue = signer_->depth(),
                                                .watch_age = CsrWatcher::Clock::now() - signer_->last_activity(),
                                                .unsettled = signer_->unsettled(),
-                                               .leader = !config_.lease || term_.is_running()};
+                                               .leader = !config_.lease || term_.is_running(),
+                                               .is_log_good = issuance_log_->problem().empty()};
   }
   if (front_ != nullptr) {
     readings.connections = front_->counts();

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -26,6 +28,28 @@ std::unique_ptr<IssuanceLog> open_log(const std::string& path) {
   REQUIRE(log);
   return std::move(*log);
 }
+
+// What a log tells of itself.
+class Changes {
+ public:
+  IssuanceLog::OnChange told() {
+    return [this](const std::string& problem) {
+      const std::lock_guard lock(mutex_);
+      problems_.push_back(problem);
+      changed_.notify_all();
+    };
+  }
+  std::vector<std::string> wait_for(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return problems_.size() >= count; });
+    return problems_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> problems_;
+};
 
 }  // namespace
 
@@ -187,6 +211,86 @@ TEST_CASE("what has happened already is kept while the disk is full and stands b
   CHECK(text.find("\"first\"") < text.find("\"second\""));
   CHECK(text.find("\"second\"") < text.find("\"third\""));
   CHECK(text.find("\"never\"") == std::string::npos);
+}
+
+TEST_CASE("a log that could not be written finds by itself that it can, tells so once, and writes what was kept") {
+  const test::Scratch scratch;
+  const std::string path = scratch.file("log");
+  Changes changes;
+  auto log = std::move(*IssuanceLog::open(path, test::fixed_clock(), changes.told()));
+  REQUIRE(log->append(issued("a")));
+  CHECK(log->problem().empty());
+  {
+    const FullDisk full(std::filesystem::file_size(path) + 100);
+    log->append_eventually(issued("kept"));
+    CHECK_FALSE(log->append(issued("b")));
+    CHECK(log->problem() == path + ": cannot write: File too large");
+  }
+  CHECK(changes.wait_for(2) == std::vector<std::string>{path + ": cannot write: File too large", ""});
+  CHECK(log->problem().empty());
+  log.reset();
+  const std::string text = read_file(path);
+  CHECK(verify_text(text)->lines == 3);
+  CHECK(verify_text(text)->torn == 0);
+  CHECK(count_of(text, "\"kept\"") == 1);
+}
+
+TEST_CASE("a log that somebody else removed or cut refuses records until it was opened again under its name") {
+  struct Row {
+    const char* error;
+    std::function<void(const std::string& path)> harm;
+  };
+  const Row row = GENERATE(values<Row>({
+      {"was removed by somebody else", [](const auto& path) { std::filesystem::remove(path); }},
+      {"was made shorter by somebody else", [](const auto& path) { std::filesystem::resize_file(path, 0); }},
+      {"was made shorter by somebody else",
+       [](const auto& path) {
+         const std::string text = read_file(path);
+         std::filesystem::resize_file(path, text.find('\n') + 1);
+       }},
+  }));
+  const test::Scratch scratch;
+  const std::string path = scratch.file("log");
+  Changes changes;
+  const auto log = std::move(*IssuanceLog::open(path, test::fixed_clock(), changes.told()));
+  REQUIRE(log->append(issued("a")));
+  row.harm(path);
+  const auto refused = log->append(issued("b"));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == path + ": " + row.error);
+  CHECK(changes.wait_for(2).back().empty());
+  REQUIRE(log->append(issued("c")));
+  const std::string text = read_file(path);
+  CHECK(verify_text(text)->lines == 2);
+  CHECK(count_of(text, "\"c\"") == 1);
+}
+
+TEST_CASE("a log for which there is no room yet is waited for") {
+  const test::Scratch scratch;
+  const std::string path = scratch.file("log");
+  Changes changes;
+  std::unique_ptr<IssuanceLog> log;
+  {
+    const FullDisk full(0);
+    log = std::move(*IssuanceLog::open(path, test::fixed_clock(), changes.told()));
+    CHECK(log->problem() == path + ": cannot write: File too large");
+    CHECK(log->append(issued("a")).error() == log->problem());
+    log->append_eventually(issued("kept"));
+  }
+  CHECK(changes.wait_for(2).back().empty());
+  REQUIRE(log->append(issued("b")));
+  const std::string text = read_file(path);
+  CHECK(verify_text(text)->lines == 3);
+  CHECK(count_of(text, "\"kept\"") == 1);
+}
+
+TEST_CASE("what a probe leaves when it is killed is marked like a torn line") {
+  const test::Scratch scratch;
+  const std::string path = scratch.file("log");
+  REQUIRE(open_log(path)->append(issued("a")));
+  write_file(path, read_file(path) + std::string(std::size_t{64} << 10U, ' '));
+  REQUIRE(open_log(path)->append(issued("b")));
+  CHECK(verify_text(read_file(path))->torn == 1);
 }
 
 TEST_CASE("what was kept is written when the log is closed") {

@@ -205,3 +205,33 @@ TEST_CASE("a log that cannot be begun anew goes on where it was, and loses no li
   }
   CHECK_FALSE(std::filesystem::exists(path + ".1"));
 }
+
+TEST_CASE("a log for which there is no room yet counts the reviews that it loses and goes on when there is") {
+  const test::Scratch scratch;
+  const std::string path = scratch.file("log");
+  std::unique_ptr<ReviewLog> log;
+  {
+    const test::FullDisk full(0);
+    log = std::move(*ReviewLog::open(path, {}, test::fixed_clock()));
+    log->record(review("lost"));
+    while (log->dropped() == 0) std::this_thread::yield();
+  }
+  log->record(review("told"));
+  log->stop();
+  const std::string text = read_file(path);
+  CHECK(verify_text(text));
+  CHECK(count_of(text, "\"told\"") == 1);
+  CHECK(count_of(text, "\"lost\"") == 0);
+  CHECK(log->dropped() == 1);
+}
+
+TEST_CASE("a log that was removed is begun anew under its name") {
+  const test::Scratch scratch;
+  const std::string path = scratch.file("log");
+  const auto log = std::move(*ReviewLog::open(path, {}, test::fixed_clock()));
+  std::filesystem::remove(path);
+  log->record(review("told"));
+  log->stop();
+  CHECK(verify_text(read_file(path))->lines == 2);
+  CHECK(log->dropped() == 0);
+}

@@ -58,8 +58,10 @@ class MemoryLog final : public AuditLog {
  public:
   tl::expected<void, std::string> append(const AuditRecord& record) override;
   void append_eventually(const AuditRecord& record) override;
+  [[nodiscard]] std::string problem() const override { return known_problem; }
 
   bool fails = false;
+  std::string known_problem;
   std::vector<AuditRecord> records;
   /// "issued published": the events in order.
   [[nodiscard]] std::string events() const;

@@ -163,8 +163,23 @@ TEST_CASE("while the log cannot be written nothing leaves, be it a certificate o
   const ReconcileResult result = world.reconcile();
   CHECK(result.outcome == Outcome::kRetry);
   CHECK(result.message == "audit log: the disk is full");
+  CHECK(result.awaits_log);
   CHECK(world.api.patch_count() == 0);
   world.log.fails = false;
+  CHECK(world.reconcile().outcome == (review == "workload-ecdsa" ? Outcome::kPublished : Outcome::kFailed));
+}
+
+TEST_CASE("while it is known that the log cannot be written nothing is tried") {
+  const std::string review = GENERATE("workload-ecdsa", "workload-asks-another-tenants-signer");
+  World world(review);
+  world.log.known_problem = "the disk is full";
+  const ReconcileResult result = world.reconcile();
+  CHECK(result.outcome == Outcome::kRetry);
+  CHECK(result.message == "audit log: the disk is full");
+  CHECK(result.awaits_log);
+  CHECK(world.log.records.empty());
+  CHECK(world.api.patch_count() == 0);
+  world.log.known_problem.clear();
   CHECK(world.reconcile().outcome == (review == "workload-ecdsa" ? Outcome::kPublished : Outcome::kFailed));
 }
 

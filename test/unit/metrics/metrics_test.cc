@@ -69,6 +69,7 @@ class FailingLog final : public AuditLog {
     return tl::unexpected(std::string("disk full"));
   }
   void append_eventually(const AuditRecord&) override {}
+  [[nodiscard]] std::string problem() const override { return "disk full"; }
 };
 
 }  // namespace
@@ -207,6 +208,7 @@ TEST_CASE("the issuance log's records count as written or failed") {
   CountedAuditLog log(failing, metrics);
   CHECK(log.append(issuance(AuditRecord::Event::kIssued, policy().signer_name("foo"))).error() == "disk full");
   log.append_eventually(issuance(AuditRecord::Event::kPublished, policy().signer_name("foo")));
+  CHECK(log.problem() == "disk full");
   const auto after = samples(metrics);
   CHECK(has(after, R"(signet_audit_records_total{log="issuance",result="failed"} 1)"));
   CHECK(has(after, R"(signet_audit_records_total{log="issuance",result="written"} 1)"));
@@ -225,7 +227,8 @@ TEST_CASE("readings are told, and what is absent is left out") {
                         .signing = MetricReadings::Signing{.queue = {.waiting = 3, .working = 2},
                                                            .watch_age = std::chrono::milliseconds(1500),
                                                            .unsettled = 1,
-                                                           .leader = false},
+                                                           .leader = false,
+                                                           .is_log_good = false},
                         .connections = FrontCounts{.handshaking = 1,
                                                    .idle = 2,
                                                    .reading = 3,
@@ -251,6 +254,7 @@ TEST_CASE("readings are told, and what is absent is left out") {
       R"(signet_queue_depth{state="working"} 2)",
       R"(signet_watch_age_seconds 1.5)",
       R"(signet_certificates_unsettled 1)",
+      R"(signet_issuance_log_good 0)",
       R"(signet_leader 0)",
       R"(signet_connections{state="handshaking"} 1)",
       R"(signet_connections{state="idle"} 2)",
