@@ -15,7 +15,7 @@
 
 // Text that begins like PEM is parsed as it is, anything else as the DER inside. Whatever our parser takes OpenSSL's
 // own must take, too, and give back the same bytes, find the same key and as many names in it, and say the same of the
-// signature.
+// signature. OpenSSL also takes what is no DER: a reader that takes nothing else must find the names, too.
 
 namespace {
 
@@ -65,6 +65,27 @@ void compare_with_openssl(const std::string& der, const Pkcs10Facts& facts) {
   }
 }
 
+// A name that is text stands in the request as one piece, where a reader of DER and nothing else finds it.
+void find_in(const std::string& der, const SubjectAltName& name) {
+  constexpr std::size_t kShortForm = 0x80;
+  const auto tag_of = [](SubjectAltName::Type type) {
+    switch (type) {
+      case SubjectAltName::Type::kEmail:
+        return '\x81';
+      case SubjectAltName::Type::kDns:
+        return '\x82';
+      case SubjectAltName::Type::kUri:
+        return '\x86';
+      default:
+        return '\0';
+    }
+  };
+  if (tag_of(name.type) != '\0' && name.value.size() < kShortForm) {
+    const std::string whole = {tag_of(name.type), static_cast<char>(name.value.size())};
+    expect(der.find(whole + name.value) != std::string::npos, "a name stands in the request as one piece");
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -75,6 +96,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto blocks = read_pem(pem, "CERTIFICATE REQUEST", {.max_bytes = kMaxRequestPemBytes, .max_blocks = 1});
     expect(blocks.has_value(), "what was read is PEM");
     compare_with_openssl(blocks->front(), *facts);
+    for (const SubjectAltName& name : facts->names) {
+      find_in(blocks->front(), name);
+    }
   }
   drain_openssl_errors();
   return 0;
