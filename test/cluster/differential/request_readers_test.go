@@ -287,23 +287,27 @@ func goSubjectDiffers(request *x509.CertificateRequest, signet *facts) error {
 func opensslDiffers(ctx context.Context, text []byte, signet *facts) error {
 	command := exec.CommandContext(ctx, "openssl", "req", "-config", "/dev/null", "-noout", "-verify", "-pubkey", "-text", "-subject",
 		"-nameopt", "sep_multiline,sname,utf8")
-	command.Stdin = bytes.NewReader(text)
-	told, err := command.CombinedOutput()
+	var verdict strings.Builder
+	command.Stdin, command.Stderr = bytes.NewReader(text), &verdict
+	told, err := command.Output()
 	output := string(told)
 	if err != nil && (signet.Granted || signet.Signature == verified) {
-		return fmt.Errorf("openssl cannot read it: %w: %s", err, output)
+		return fmt.Errorf("openssl cannot read it: %w: %s", err, &verdict)
 	}
 	if err != nil {
 		return nil
 	}
-	if isVerified := strings.Contains(output, "self-signature verify OK"); signet.Signature == verified && !isVerified {
-		return fmt.Errorf("signature: Signet verifies it, openssl does not: %s", output)
+	if isVerified := strings.Contains(verdict.String(), "self-signature verify OK"); signet.Signature == verified && !isVerified {
+		return fmt.Errorf("signature: Signet verifies it, openssl does not: %s", &verdict)
 	}
 	if key, _ := pem.Decode(told[max(0, strings.Index(output, "-----BEGIN PUBLIC KEY")):]); signet.Signature != notChecked &&
 		(key == nil || !bytes.Equal(key.Bytes, signet.SPKI)) {
 		return differ("key", base64.StdEncoding.EncodeToString(signet.SPKI), output)
 	}
-	if !signet.Granted && (slices.Contains(signet.Others, microsoftsExtensions) || strings.Contains(output, "Error printing")) {
+	if err := opensslSubjectDiffers(output, signet); err != nil {
+		return err
+	}
+	if !signet.Granted && (slices.Contains(signet.Others, microsoftsExtensions) || strings.Contains(verdict.String(), "Error printing")) {
 		return nil // it finds extensions in an attribute that is refused, or stumbles over one
 	}
 	if printed := valuesUnder(output, "X509v3 Subject Alternative Name:"); len(printed) != signet.NameExtensions {
@@ -324,6 +328,27 @@ func valuesUnder(output, label string) []string {
 		}
 	}
 	return values
+}
+
+func opensslSubjectDiffers(output string, signet *facts) error {
+	const separator = "\n    "
+	_, printed, found := strings.Cut(output[max(0, strings.LastIndex(output, "\nsubject=")):], "subject=")
+	if !found {
+		return fmt.Errorf("subject: openssl tells none: %s", output)
+	}
+	// Attributes of one RDN stand on one line, and those without a value are told, too.
+	apart := func(text string) []string {
+		names := strings.Split(strings.ReplaceAll(text, " + ", separator), separator)
+		return slices.DeleteFunc(names, func(name string) bool { return name == "" || strings.HasSuffix(name, "=") })
+	}
+	read, told := apart(strings.TrimSuffix(printed, "\n")), apart(strings.Join(signet.Subject, separator))
+	if !slices.EqualFunc(read, told, func(read, told string) bool {
+		label, isNoText := strings.CutSuffix(told, "=?")
+		return read == told || isNoText && strings.HasPrefix(read, label+"=")
+	}) {
+		return differ("subject", told, read)
+	}
+	return nil
 }
 
 func opensslNamesDiffer(printed string, signet *facts) error {

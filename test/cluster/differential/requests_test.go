@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-var opensslRuns = flag.Int("openssl", 150, "how many requests that Signet takes are shown to openssl, a process each")
+var opensslRuns = flag.Int("openssl", 300, "how many requests that Signet takes are shown to openssl, a process each")
 
 // The shares of the mutants that must be taken and granted for the test to say anything.
 const (
@@ -56,7 +56,7 @@ func TestARequestThatIsTakenHasOneReading(t *testing.T) {
 func TestAnotherReadingIsSeen(t *testing.T) {
 	reader, maker := startSignet(t, "requests"), newRequestMaker(t)
 	by := maker.signers["P-256"]
-	text := maker.signed(t, maker.infos["P-256"][1], by)
+	text := maker.signed(t, maker.infos["P-256"][2], by)
 	var read facts
 	if err := reader.read(text, &read); err != nil {
 		t.Fatal(err)
@@ -70,6 +70,7 @@ func TestAnotherReadingIsSeen(t *testing.T) {
 		"another type":         func(f *facts) { f.Names = []name{{"DNS", f.Names[0].Value}} },
 		"names in no place":    func(f *facts) { f.NameExtensions = 0 },
 		"another key":          func(f *facts) { f.SPKI = append([]byte{0}, f.SPKI...) },
+		"another subject":      func(f *facts) { f.Subject = append([]string{"CN=x"}, f.Subject[1:]...) },
 		"a CA":                 func(f *facts) { f.CA = true },
 		"a usage too few":      func(f *facts) { f.Usages = f.Usages[1:] },
 		"a usage too many":     func(f *facts) { f.Usages = append(f.Usages, "key agreement") },
@@ -84,7 +85,7 @@ func TestAnotherReadingIsSeen(t *testing.T) {
 			t.Errorf("%s: not seen beside openssl's reading", what)
 		}
 	}
-	spoiled := maker.signed(t, maker.infos["P-256"][1], maker.signers["P-384"])
+	spoiled := maker.signed(t, maker.infos["P-256"][2], maker.signers["P-384"])
 	if read.Signature != verified || goDiffers(spoiled, &read) == nil || opensslDiffers(t.Context(), spoiled, &read) == nil {
 		t.Error("another's signature: not seen")
 	}
