@@ -190,6 +190,21 @@ std::optional<std::size_t> first_bad_byte(std::string_view text) {
   return std::nullopt;
 }
 
+// The first place, if any, where a reader of YAML 1.1 (§4.2) ends a line or skips a character and one of YAML 1.2, as
+// yaml-cpp here, does not: what follows would be a comment to the one and a key to the other.
+std::optional<std::size_t> first_doubtful_line_end(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kLineEnds = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};  // NEL, LS, PS
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view rest = text.substr(i);
+    if ((rest.starts_with('\r') && !rest.starts_with("\r\n")) || (i > 0 && rest.starts_with(kByteOrderMark)) ||
+        std::ranges::any_of(kLineEnds, [&](std::string_view end) { return rest.starts_with(end); })) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
 YamlMark mark_of_byte(std::string_view text, std::size_t offset) {
   const std::string_view before = text.substr(0, offset);
   const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
@@ -213,6 +228,12 @@ tl::expected<YamlNode, std::vector<YamlProblem>> parse_yaml(std::string_view tex
   if (const std::optional<std::size_t> bad = first_bad_byte(text)) {
     return tl::unexpected(std::vector<YamlProblem>{
         {mark_of_byte(text, *bad), "a byte that is not UTF-8 text (a control character, or an invalid sequence)"}});
+  }
+  if (const std::optional<std::size_t> doubtful = first_doubtful_line_end(text)) {
+    return tl::unexpected(std::vector<YamlProblem>{
+        {mark_of_byte(text, *doubtful),
+         "a character that some readers of YAML take for the end of a line, others not (CR alone, NEL, LS, PS), or a "
+         "byte order mark inside the text"}});
   }
   TreeBuilder builder(limits.max_depth);
   const auto read = [&] {

@@ -3,6 +3,7 @@
 #include <openssl/asn1t.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -64,10 +65,15 @@ RequestPtr decode_request(std::string_view der) {
   return in == begin + der.size() ? std::move(request) : nullptr;
 }
 
-// The two parts of a request that matter byte for byte.
+// RFC 2986 §4.1: attributes [0], a SET.
+constexpr std::uint8_t kAttributesTag = 0xa0;
+
+// The parts of a request that matter byte for byte.
 struct ExactBytes {
   std::string_view info;
   std::string_view spki;
+  // Behind it, up to the end.
+  std::string_view attributes;
 };
 
 // `der` must have been decoded as a Request.
@@ -78,7 +84,13 @@ ExactBytes exact_bytes(std::string_view der) {
   std::string_view info_members = info->content;
   static_cast<void>(take_tlv(info_members));  // version
   static_cast<void>(take_tlv(info_members));  // subject
-  return {.info = info->encoding, .spki = take_tlv(info_members)->encoding};
+  const std::optional<Tlv> spki = take_tlv(info_members);
+  return {.info = info->encoding, .spki = spki->encoding, .attributes = info_members};
+}
+
+std::string_view bytes_of(const ASN1_STRING& value) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(&value)),
+          static_cast<std::size_t>(ASN1_STRING_length(&value))};
 }
 
 // The octets of a BIT STRING that has whole ones only.
@@ -86,12 +98,36 @@ std::optional<std::string_view> octets_of(const ASN1_BIT_STRING& bits) {
   if ((bits.flags & 0x07) != 0) {
     return std::nullopt;
   }
-  return std::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(&bits)),
-                          static_cast<std::size_t>(ASN1_STRING_length(&bits)));
+  return bytes_of(bits);
 }
 
-// Each attribute that has a value, as "CN=foo"; a type without a short name is its dotted OID.
-std::vector<std::string> subject_names(const X509_NAME& subject) {
+bool is_printable(char c) {
+  constexpr std::string_view kPunctuation = " '()+,-./:=?";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         kPunctuation.find(c) != std::string_view::npos;
+}
+
+// Whether a text is of the characters of its type (X.680 §41), which OpenSSL asks of UTF-8 alone and other readers of
+// them all. Of what TeletexString holds beyond ASCII everybody makes something else. True for what is no text.
+bool has_its_characters(const ASN1_STRING& value) {
+  const std::string_view bytes = bytes_of(value);
+  switch (ASN1_STRING_type(&value)) {
+    case V_ASN1_PRINTABLESTRING:
+      return std::ranges::all_of(bytes, is_printable);
+    case V_ASN1_NUMERICSTRING:
+      return bytes.find_first_not_of("0123456789 ") == std::string_view::npos;
+    case V_ASN1_IA5STRING:
+    case V_ASN1_T61STRING:
+    case V_ASN1_VISIBLESTRING:
+      return std::ranges::all_of(bytes, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    default:
+      return true;
+  }
+}
+
+// Each attribute that has a value, as "CN=foo"; a type without a short name is its dotted OID, a value that is no text
+// a question mark.
+tl::expected<std::vector<std::string>, std::string> subject_names(const X509_NAME& subject) {
   std::vector<std::string> names;
   for (int i = 0; i < X509_NAME_entry_count(&subject); ++i) {
     const X509_NAME_ENTRY* const entry = X509_NAME_get_entry(&subject, i);
@@ -101,10 +137,14 @@ std::vector<std::string> subject_names(const X509_NAME& subject) {
     }
     const ASN1_OBJECT* const type = X509_NAME_ENTRY_get_object(entry);
     const int nid = OBJ_obj2nid(type);
+    const std::string name = nid == NID_undef ? dotted(type) : OBJ_nid2sn(nid);
+    if (!has_its_characters(*value)) {
+      return tl::unexpected("subject: the text of " + name + " is not of the characters that its type has");
+    }
     unsigned char* text = nullptr;
     const int size = ASN1_STRING_to_UTF8(&text, value);
     names.push_back(
-        (nid == NID_undef ? dotted(type) : OBJ_nid2sn(nid)) + "=" +
+        name + "=" +
         (size < 0 ? "?" : std::string(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size))));
     OPENSSL_free(text);
     if (size < 0) {
@@ -129,6 +169,11 @@ tl::expected<Pkcs10Facts, std::string> parse_pkcs10(std::string_view pem) {
   if (!request) {
     return tl::unexpected("not a PKCS#10: " + drain_openssl_errors());
   }
+  const ExactBytes exact = exact_bytes(der);
+  // With the tag of a primitive value OpenSSL looks into them all the same, and what is in them has not been checked.
+  if (static_cast<std::uint8_t>(exact.attributes.front()) != kAttributesTag) {
+    return tl::unexpected<std::string>("its attributes are not a SET");
+  }
   const RequestInfo& info = *request->info;
   if (ASN1_INTEGER_get(info.version) != 0) {
     return tl::unexpected<std::string>("PKCS#10 version is not 1");
@@ -146,11 +191,14 @@ tl::expected<Pkcs10Facts, std::string> parse_pkcs10(std::string_view pem) {
   if (!facts) {
     return tl::unexpected(std::move(facts.error()));
   }
-  const ExactBytes exact = exact_bytes(der);
+  auto subject = subject_names(*info.subject);
+  if (!subject) {
+    return tl::unexpected(std::move(subject.error()));
+  }
   facts->key_type = key->type;
   facts->key_name = std::move(key->name);
   facts->spki = exact.spki;
-  facts->subject = subject_names(*info.subject);
+  facts->subject = *std::move(subject);
   if (key->type) {
     const auto digest = signature_digest(*request->signature_algorithm, *key->pkey);
     if (!digest) {

@@ -97,11 +97,28 @@ tl::expected<SubjectAltName, std::string> name_of(const GENERAL_NAME& name) {
   }
 }
 
+// Whether each of GeneralNames (RFC 5280 §4.2.1.6) is in the form that DER demands of its type: text and addresses in
+// one piece (X.690 §10.2). OpenSSL puts pieces together, where other readers see no name, or another. `der` must have
+// been decoded as GeneralNames.
+bool are_in_one_piece(std::string_view der) {
+  constexpr std::string_view kTags = "\xa0\x81\x82\xa3\xa4\xa5\x86\x87\x88";  // [0] otherName to [8] registeredID
+  std::string_view names = take_tlv(der)->content;
+  while (const std::optional<Tlv> name = take_tlv(names)) {
+    if (kTags.find(static_cast<char>(name->tag)) == std::string_view::npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
 // GeneralNames, RFC 5280 §4.2.1.6.
 tl::expected<void, std::string> add_names(std::string_view der, Pkcs10Facts& facts) {
   const auto names = decode<GeneralNamesPtr>(d2i_GENERAL_NAMES, der);
   if (!names) {
     return tl::unexpected<std::string>("not a list of names");
+  }
+  if (!are_in_one_piece(der)) {
+    return tl::unexpected<std::string>("a name that is not in one piece");
   }
   for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
     if (facts.names.size() == kMaxNames) {

@@ -6,30 +6,17 @@
 
 #include "policy/grant.h"
 #include "signer/csr/openssl_ptr.h"
-#include "signer/kube/base64.h"
 #include "signer/trust/certificate.h"
 #include "signer/trust/certificate_check.h"
 #include "signer/trust/issuer_chain.h"
+#include "test/fuzz/as_pem.h"
 
 // Text that begins like PEM is read as it is, anything else as the DER of one certificate: as a chain of an issuer of
 // its own and, where it is one, as an answer of that issuer. Nothing that is its own issuer was granted to anybody.
 
-namespace {
-
-std::string as_pem(std::string_view der) {
-  const std::string base64 = signet::base64_encode(der);
-  std::string text = "-----BEGIN CERTIFICATE-----\n";
-  for (std::size_t at = 0; at < base64.size(); at += 64) {
-    text += base64.substr(at, 64) + "\n";
-  }
-  return text + "-----END CERTIFICATE-----\n";
-}
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const std::string pem = input.starts_with("-----") ? std::string(input) : as_pem(input);
+  const std::string pem = signet::fuzz::as_pem(input, "CERTIFICATE");
   const auto chain = signet::IssuerChain::parse(pem, "");
   if (chain) {
     signet::Grant::Terms terms;

@@ -4,41 +4,25 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "signer/csr/openssl_ptr.h"
 #include "signer/csr/pem.h"
 #include "signer/csr/pkcs10.h"
-#include "signer/kube/base64.h"
+#include "test/fuzz/as_pem.h"
+#include "test/fuzz/expect.h"
 
 // Text that begins like PEM is parsed as it is, anything else as the DER inside. Whatever our parser takes OpenSSL's
 // own must take, too, and give back the same bytes, find the same key and as many names in it, and say the same of the
-// signature.
+// signature. OpenSSL also takes what is no DER: a reader that takes nothing else must find the names, too.
 
 namespace {
 
 using namespace signet;
+using fuzz::expect;
 
 using RequestPtr = OpensslPtr<X509_REQ, X509_REQ_free>;
-
-void require(bool condition, const char* what) {
-  if (!condition) {
-    std::fprintf(stderr, "OpenSSL sees differently: %s\n", what);
-    std::abort();
-  }
-}
-
-std::string as_pem(std::string_view der) {
-  const std::string base64 = base64_encode(der);
-  std::string text = "-----BEGIN CERTIFICATE REQUEST-----\n";
-  for (std::size_t at = 0; at < base64.size(); at += 64) {
-    text += base64.substr(at, 64) + "\n";
-  }
-  return text + "-----END CERTIFICATE REQUEST-----\n";
-}
 
 template <typename Object, typename I2d>
 std::string encoded(Object* object, I2d i2d) {
@@ -55,7 +39,7 @@ int count_names(X509_REQ& request) {
     X509_EXTENSION* const extension = sk_X509_EXTENSION_value(extensions, i);
     if (OBJ_obj2nid(X509_EXTENSION_get_object(extension)) == NID_subject_alt_name) {
       const GeneralNamesPtr names(static_cast<GENERAL_NAMES*>(X509V3_EXT_d2i(extension)));
-      require(names != nullptr, "the names extension");
+      expect(names != nullptr, "OpenSSL reads the names");
       count += sk_GENERAL_NAME_num(names.get());
     }
   }
@@ -66,18 +50,39 @@ int count_names(X509_REQ& request) {
 void compare_with_openssl(const std::string& der, const Pkcs10Facts& facts) {
   const auto* in = reinterpret_cast<const unsigned char*>(der.data());
   const RequestPtr request(d2i_X509_REQ(nullptr, &in, static_cast<long>(der.size())));
-  require(request != nullptr, "the request");
-  require(encoded(request.get(), i2d_X509_REQ) == der, "its encoding");
-  require(encoded(X509_REQ_get_X509_PUBKEY(request.get()), i2d_X509_PUBKEY) == facts.spki, "the key");
+  expect(request != nullptr, "OpenSSL reads the request");
+  expect(encoded(request.get(), i2d_X509_REQ) == der, "OpenSSL writes the same bytes");
+  expect(encoded(X509_REQ_get_X509_PUBKEY(request.get()), i2d_X509_PUBKEY) == facts.spki, "OpenSSL reads the same key");
   if (facts.signature != Pkcs10Facts::Signature::kNotChecked) {
     EVP_PKEY* const key = X509_REQ_get0_pubkey(request.get());
-    require(key != nullptr, "a key that can be used");
-    require((X509_REQ_verify(request.get(), key) == 1) == (facts.signature == Pkcs10Facts::Signature::kVerified),
-            "the signature");
+    expect(key != nullptr, "OpenSSL can use the key");
+    expect((X509_REQ_verify(request.get(), key) == 1) == (facts.signature == Pkcs10Facts::Signature::kVerified),
+           "OpenSSL says the same of the signature");
   }
   // OpenSSL looks into Microsoft's attribute, too; we tell it as one that is not understood.
   if (std::ranges::find(facts.other_extensions, "1.3.6.1.4.1.311.2.1.14") == facts.other_extensions.end()) {
-    require(count_names(*request) == static_cast<int>(facts.names.size()), "the number of names");
+    expect(count_names(*request) == static_cast<int>(facts.names.size()), "OpenSSL finds as many names");
+  }
+}
+
+// A name that is text stands in the request as one piece, where a reader of DER and nothing else finds it.
+void find_in(const std::string& der, const SubjectAltName& name) {
+  constexpr std::size_t kShortForm = 0x80;
+  const auto tag_of = [](SubjectAltName::Type type) {
+    switch (type) {
+      case SubjectAltName::Type::kEmail:
+        return '\x81';
+      case SubjectAltName::Type::kDns:
+        return '\x82';
+      case SubjectAltName::Type::kUri:
+        return '\x86';
+      default:
+        return '\0';
+    }
+  };
+  if (tag_of(name.type) != '\0' && name.value.size() < kShortForm) {
+    const std::string whole = {tag_of(name.type), static_cast<char>(name.value.size())};
+    expect(der.find(whole + name.value) != std::string::npos, "a name stands in the request as one piece");
   }
 }
 
@@ -85,12 +90,15 @@ void compare_with_openssl(const std::string& der, const Pkcs10Facts& facts) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
-  const std::string pem = input.starts_with("-----") ? std::string(input) : as_pem(input);
+  const std::string pem = fuzz::as_pem(input, "CERTIFICATE REQUEST");
   const auto facts = parse_pkcs10(pem);
   if (facts) {
     const auto blocks = read_pem(pem, "CERTIFICATE REQUEST", {.max_bytes = kMaxRequestPemBytes, .max_blocks = 1});
-    require(blocks.has_value(), "the PEM");
+    expect(blocks.has_value(), "what was read is PEM");
     compare_with_openssl(blocks->front(), *facts);
+    for (const SubjectAltName& name : facts->names) {
+      find_in(blocks->front(), name);
+    }
   }
   drain_openssl_errors();
   return 0;

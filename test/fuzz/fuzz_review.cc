@@ -7,31 +7,11 @@
 
 #include "policy/policy_loader.h"
 #include "signer/kube/json.h"
+#include "test/fuzz/policy_text.h"
 #include "webhook/reviewer.h"
 
-namespace {
-
-constexpr std::string_view kPolicy =
-    "apiVersion: signet/v1alpha1\n"
-    "kind: SignerPolicy\n"
-    "metadata: {name: fuzz}\n"
-    "spec:\n"
-    "  trustDomains: [cluster.local]\n"
-    "  signerDomain: clusterissuers.cert-manager.io\n"
-    "  defaultSigner: istio-system\n"
-    "  requesters: ['system:serviceaccount:istio-system:istiod', self]\n"
-    "  certificateRequests: evaluate\n"
-    "  certificate: {keys: [ECDSA-P256, RSA-2048], usages: [digital signature, key encipherment, server auth, client "
-    "auth], maxDuration: 24h}\n"
-    "  tenants:\n"
-    "  - {name: foo, namespaces: [foo], signers: [foo]}\n"
-    "  - {name: bar, namespaces: [bar], signers: [bar]}\n"
-    "  - {name: mesh, namespaces: [istio-system], signers: [istio-system], dnsNames: [istiod.istio-system.svc]}\n";
-
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const signet::Policy policy(signet::load_policy(kPolicy, "policy.yaml").value(), "digest");
+  static const signet::Policy policy(signet::load_policy(signet::fuzz::kPolicy, "policy.yaml").value(), "digest");
   const signet::ReviewContext context{
       .policy = policy, .namespaces = signet::KnownNamespaces(), .issuers = nullptr, .self = "signet", .now = {}};
   const std::string_view body(reinterpret_cast<const char*>(data), size);

@@ -207,6 +207,12 @@ TEST_CASE("attributes and extensions are judged one by one") {
        "ECDSA-P256 verified san=1 other:directoryName"},
       {"a name of an unknown type", attributes_with(names(der(0x89, {"a"}))),
        "error: extension 2.5.29.17: not a list of names"},
+      {"a URI in pieces", attributes_with(names(der(0xa6, {der(0x16, {RequestBuilder::kUri})}))),
+       "error: extension 2.5.29.17: a name that is not in one piece"},
+      {"a host in no piece", attributes_with(names(der(0x86, {RequestBuilder::kUri}) + der(0xa2, {}))),
+       "error: extension 2.5.29.17: a name that is not in one piece"},
+      {"an address in pieces", attributes_with(names(der(0xa7, {der(0x04, {"1234"})}))),
+       "error: extension 2.5.29.17: a name that is not in one piece"},
       {"names and bytes after them", attributes_with(extension("subjectAltName", uri_name("a") + "\0"s)),
        "error: extension 2.5.29.17: not a list of names"},
       {"names with a long-form length", attributes_with(extension("subjectAltName", "\x30\x81\x03\x86\x01\x61"s)),
@@ -238,6 +244,7 @@ TEST_CASE("attributes and extensions are judged one by one") {
       {"Microsoft's request for extensions",
        der(0xa0, {der(0x30, {oid("1.3.6.1.4.1.311.2.1.14"), der(0x31, {der(0x30, {san})})})}),
        "ECDSA-P256 verified other=[1.3.6.1.4.1.311.2.1.14]"},
+      {"attributes that are no SET", der(0x80, {extension_request(san)}), "error: its attributes are not a SET"},
       {"two requests for extensions", der(0xa0, {extension_request(san), extension_request("")}),
        "error: extensionRequest comes twice"},
       {"a request with two values",
@@ -261,6 +268,37 @@ TEST_CASE("attributes and extensions are judged one by one") {
     } else {
       CHECK(text == row.expected);
     }
+  }
+}
+
+TEST_CASE("a subject is of texts that have the characters of their types") {
+  struct Row {
+    std::string name;
+    unsigned char tag;
+    std::string text;
+    bool sound;
+  };
+  const std::vector<Row> rows = {
+      {"PrintableString", 0x13, "An org (1), 'a'-b./c:d=e?+", true},
+      {"an at sign in it", 0x13, "a@b", false},
+      {"an asterisk in it", 0x13, "*", false},
+      {"NUL in it", 0x13, "a\0b"s, false},
+      {"NumericString", 0x12, "12 34", true},
+      {"a letter in it", 0x12, "1a", false},
+      {"IA5String", 0x16, "a@b*", true},
+      {"Latin-1 in it", 0x16, "\xe4", false},
+      {"TeletexString", 0x14, "a", true},
+      {"Latin-1 in it, or whatever", 0x14, "\xe4", false},
+      {"UTF8String", 0x0c, "\xc3\xa4", true},
+      {"BIT STRING", 0x03, "\x00\xff"s, true},
+  };
+  for (const Row& row : rows) {
+    INFO(row.name);
+    RequestBuilder request;
+    request.subject = der(0x30, {der(0x31, {der(0x30, {oid("O"), der(row.tag, {row.text})})})});
+    CHECK(to_text(parse_pkcs10(pem(request.build()))) ==
+          (row.sound ? "ECDSA-P256" + kWorkload
+                     : "error: subject: the text of O is not of the characters that its type has"));
   }
 }
 

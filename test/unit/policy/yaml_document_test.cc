@@ -60,6 +60,20 @@ TEST_CASE("YAML that can be misread is refused with its place") {
   CHECK(first_problem(text) == problem);
 }
 
+TEST_CASE("YAML in which another reader would end a line elsewhere is refused") {
+  const std::string key = "signer: bar\n";
+  const auto [text, place] = GENERATE_COPY(table<std::string, std::string>({{"# CR alone\r" + key, "1:11"},
+                                                                            {"a: 1\r\nb: 2\r" + key, "2:5"},
+                                                                            {"# NEL\xc2\x85" + key, "1:6"},
+                                                                            {"# LS\xe2\x80\xa8" + key, "1:5"},
+                                                                            {"# PS\xe2\x80\xa9" + key, "1:5"},
+                                                                            {"a: 1\n\xef\xbb\xbf" + key, "2:1"}}));
+  CAPTURE(text);
+  CHECK(first_problem(text).starts_with(place + ": a character that some readers of YAML take for the end of a line"));
+  CHECK(first_problem("a: 1\r\nb: 2\r\n").empty());
+  CHECK(first_problem("\xef\xbb\xbf" + key).empty());
+}
+
 TEST_CASE("A syntax error says where it is") {
   const std::string text = GENERATE("a: [", "a:\n\t- b", "a: 'x", "{a: 1", "a: b: c", "a: *x");
   CAPTURE(text);

@@ -166,6 +166,11 @@ TEST_CASE("A Pod's annotation may choose a signer of its namespace's tenant") {
       {"- a", "RequestMalformed: " + place + ": must be a map"},
       {"proxyMetadata: x", "RequestMalformed: " + place + ": proxyMetadata: must be a map"},
       {"a: [", "RequestMalformed: " + place + ": 1:1: not YAML: end of sequence flow not found"},
+      {"# a comment\rproxyMetadata: {ISTIO_META_CERT_SIGNER: bar}",
+       "RequestMalformed: " + place +
+           ": 1:12: a character that some readers of YAML take for the end of a line, others not (CR alone, NEL, LS, "
+           "PS), "
+           "or a byte order mark inside the text"},
       {"a: &x 1",
        "RequestMalformed: " + place + ": 1:4: anchors are not allowed: write the value out where it is used"},
       {"proxyMetadata: {A: 1, A: 2}",
