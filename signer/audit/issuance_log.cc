@@ -94,7 +94,8 @@ void IssuanceLog::write(std::unique_lock<std::mutex>& lock) {
     waiter->done = true;
     waiter->woken.notify_one();
   }
-  set_problem(appended.error);
+  // A line that finds the last room there is does not tell that there is more; only a look does.
+  if (!appended.error.empty()) set_problem(appended.error);
 }
 
 void IssuanceLog::set_problem(std::string problem) {

@@ -235,6 +235,20 @@ TEST_CASE("a log that could not be written finds by itself that it can, tells so
   CHECK(count_of(text, "\"kept\"") == 1);
 }
 
+TEST_CASE("a line that finds the last room on a disk does not tell that there is more") {
+  const test::Scratch scratch;
+  const std::string path = scratch.file("log");
+  Changes changes;
+  const auto log = std::move(*IssuanceLog::open(path, test::fixed_clock(), changes.told()));
+  const FullDisk full(std::filesystem::file_size(path) + 1000);
+  AuditRecord longer = issued("a");
+  longer.message = std::string(1000, 'x');
+  CHECK_FALSE(log->append(longer));
+  REQUIRE(log->append(issued("b")));
+  CHECK(log->problem() == path + ": cannot write: File too large");
+  CHECK(changes.wait_for(1).size() == 1);
+}
+
 TEST_CASE("a log that somebody else removed or cut refuses records until it was opened again under its name") {
   struct Row {
     const char* error;
