@@ -51,8 +51,7 @@ class ClientIdentity;
 // CA, and to no CA of the system, and be for its host. One request at a time.
 class ApiConnection {
  public:
-  // `identity` must outlive the connection.
-  explicit ApiConnection(const ClientIdentity& identity);
+  explicit ApiConnection(std::shared_ptr<const ClientIdentity> identity);
   ApiConnection(const ApiConnection&) = delete;
   ApiConnection& operator=(const ApiConnection&) = delete;
   ~ApiConnection();
