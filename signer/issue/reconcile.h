@@ -71,6 +71,7 @@ struct ReconcileResult {
   Outcome outcome = Outcome::kDone;
   std::string message;                              ///< for the operator's log; empty when all went well
   std::optional<std::chrono::seconds> retry_after;  ///< with kRetry: what the API server asked for
+  bool transient = false;  ///< with kRetry: the API server was away, or not itself, which may end at any moment
   bool unsettled = false;  ///< with kRetry: a certificate's end is not known, so try again even if the request is gone
   std::optional<Throttled> throttled = {};  ///< with kThrottled
 };

@@ -89,9 +89,12 @@ void SigningQueue::make_ready(Items::iterator item) {
   enter_flow(item);
 }
 
-void SigningQueue::make_later(Items::iterator item, std::optional<std::chrono::seconds> retry_after) {
+void SigningQueue::make_later(Items::iterator item, const ReconcileResult& result) {
   Item& state = item->second;
-  state.due = Clock::now() + state.backoff.next(retry_after);
+  const Clock::duration wait = state.backoff.next(
+      result.retry_after, result.transient ? options_.longest_transient_wait : options_.longest_wait);
+  const auto share = Clock::duration(std::chrono::seconds(1)) * later_.size() / options_.most_tries_per_second;
+  state.due = Clock::now() + std::max<Clock::duration>(wait, share);
   later_.emplace(*state.due, item->first);
 }
 
@@ -177,7 +180,7 @@ void SigningQueue::take_back(Items::iterator item, const CertificateSigningReque
     make_ready(item);
   } else if (again) {
     set_next(state, csr);
-    make_later(item, result.retry_after);
+    make_later(item, result);
   } else {
     forget(item);
   }

@@ -223,13 +223,28 @@ TEST_CASE("a request that is gone, or another's by now, gets nothing") {
 }
 
 TEST_CASE("a certificate that the API server will not have is discarded with its words and tried again later") {
-  const Kind kind = GENERATE(Kind::kForbidden, Kind::kUnauthorized, Kind::kInvalid);
+  const Kind kind = GENERATE(Kind::kForbidden, Kind::kInvalid);
   World world("workload-ecdsa");
   world.api.patches.push_back({.before = kube_error(kind, "no"), .then = {}, .after = {}});
-  CHECK(world.reconcile().outcome == Outcome::kRetry);
+  const ReconcileResult result = world.reconcile();
+  CHECK(result.outcome == Outcome::kRetry);
+  CHECK_FALSE(result.transient);
   CHECK(world.log.events() == "issued discarded");
   CHECK(world.log.records.back().message == "status.certificate: no");
   CHECK(world.unsettled.size() == 0);
+}
+
+TEST_CASE("while our token is not accepted a certificate is kept, and sent again, the same") {
+  World world("workload-ecdsa");
+  for (int i = 0; i < 3; ++i) {
+    world.api.patches.push_back({.before = kube_error(Kind::kUnauthorized, "who?"), .then = {}, .after = {}});
+    const ReconcileResult result = world.reconcile();
+    CHECK(result.outcome == Outcome::kRetry);
+    CHECK(result.transient);
+  }
+  CHECK(world.log.events() == "issued");
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  CHECK(world.log.events() == "issued published");
 }
 
 TEST_CASE("who may not sign any more writes nothing, and the log says so of a certificate that was issued") {
@@ -297,6 +312,7 @@ TEST_CASE("a write without an answer is settled whether or not it took effect") 
                                      : FakeKubeApi::Mishap{.before = error, .then = {}, .after = {}});
   const ReconcileResult first = world.reconcile();
   CHECK(first.outcome == Outcome::kRetry);
+  CHECK(first.transient == (kind != Kind::kBadResponse));
   CHECK(first.unsettled);
   CHECK(world.log.events() == "issued");
   CHECK(world.unsettled.size() == 1);
