@@ -6,12 +6,14 @@
 #include "policy/quoting.h"
 #include "signer/audit/audit_line.h"
 #include "signer/csr/signing_request_of.h"
+#include "signer/issue/certificate_authority.h"
 #include "signer/issue/live_pod.h"
 #include "signer/kube/csr_status_patch.h"
 
 namespace signet {
 namespace {
 
+using namespace std::chrono_literals;
 using Entry = UnsettledCertificates::Entry;
 using Outcome = ReconcileResult::Outcome;
 
@@ -27,6 +29,22 @@ ReconcileResult retry(const std::string& what, const KubeError& error) {
   result.retry_after = error.retry_after;
   result.transient = error.is_transient();
   return result;
+}
+
+// A certificate begins kBackdate before the clock's time, and must be valid then for clocks that are a minute behind.
+constexpr std::chrono::seconds kMaxClockError = kBackdate - std::chrono::minutes(1);
+
+// What keeps us from signing by the clock; empty when nothing does.
+std::string clock_problem(const std::string& csr_name, const ReconcileContext& context) {
+  if (!context.clock_lead) return {};
+  const auto lead = [&context] { return context.clock_lead(context.now, context.tick).value_or(0s); };
+  if (std::chrono::abs(lead()) <= kMaxClockError) return {};
+  // What was heard of the API server's clock may be of before the machine slept: hear of it again.
+  static_cast<void>(context.api.get_csr(csr_name));
+  const std::chrono::seconds error = lead();
+  if (std::chrono::abs(error) <= kMaxClockError) return {};
+  return "not signed: the clock is " + std::to_string(std::chrono::abs(error).count()) + " s " +
+         (error > 0s ? "ahead of" : "behind") + " the API server's";
 }
 
 ReconcileResult ended(Outcome outcome, std::string message = {}) {
@@ -179,6 +197,11 @@ std::optional<ReconcileResult> refuse(const CertificateSigningRequest& csr, cons
 // For a request that was granted. Nothing to return: it changed, judge it anew.
 std::optional<ReconcileResult> sign(const CertificateSigningRequest& csr, const SigningRequest& request,
                                     Decision decision, const ReconcileContext& context) {
+  if (std::string problem = clock_problem(csr.name, context); !problem.empty()) {
+    ReconcileResult result = retry(std::move(problem));
+    result.transient = true;
+    return result;
+  }
   const Grant::Terms& terms = decision.grant->terms();
   const auto authority = context.authorities.find(terms.signer);
   if (!authority) return retry("signer \"" + terms.signer + "\": has no CA");

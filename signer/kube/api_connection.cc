@@ -157,8 +157,9 @@ tl::expected<std::shared_ptr<const ClientIdentity>, std::string> make_client_ide
 
 class ApiConnection::Impl {
  public:
-  explicit Impl(std::shared_ptr<const ClientIdentity> identity)
+  Impl(std::shared_ptr<const ClientIdentity> identity, HeadSink on_head)
       : identity_(std::move(identity)),
+        on_head_(std::move(on_head)),
         client_(identity_->host, identity_->port,
                 identity_->certificates.empty() ? nullptr : identity_->certificates.front().get(),
                 identity_->key.get()) {
@@ -201,6 +202,8 @@ class ApiConnection::Impl {
     out.response_handler = [&](const httplib::Response& head) {
       in.status = head.status;
       in.retry_after = head.get_header_value("Retry-After");
+      in.date = head.get_header_value("Date");
+      on_head_(in);
       // A stop while the connection was being made found no connection to shut down.
       return !stop.stop_requested();
     };
@@ -285,13 +288,14 @@ class ApiConnection::Impl {
   }
 
   const std::shared_ptr<const ClientIdentity> identity_;
+  const HeadSink on_head_;
   SocketBreaker breaker_;
   BufferedTlsClient client_;
   bool is_usable_ = false;
 };
 
-ApiConnection::ApiConnection(std::shared_ptr<const ClientIdentity> identity)
-    : impl_(std::make_unique<Impl>(std::move(identity))) {}
+ApiConnection::ApiConnection(std::shared_ptr<const ClientIdentity> identity, HeadSink on_head)
+    : impl_(std::make_unique<Impl>(std::move(identity), std::move(on_head))) {}
 ApiConnection::~ApiConnection() = default;
 
 tl::expected<ApiResponse, ApiFailure> ApiConnection::exchange(const ApiRequest& request, const std::string& token,

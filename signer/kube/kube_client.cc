@@ -182,6 +182,8 @@ class HttpKubeClient::Transport {
     return call(request);
   }
 
+  [[nodiscard]] const ServerClock& server_clock() const { return server_clock_; }
+
   // See KubeApi::list_csrs; starts anew `restarts` times at most. `selector` is the rest of the query or empty.
   KubeResult<std::string> list(std::string_view collection, const std::string& selector, int restarts,
                                const std::function<void(JsonView)>& visit, const std::stop_token& stop);
@@ -217,6 +219,11 @@ class HttpKubeClient::Transport {
     return tl::unexpected(kube_error_from_response(response->status, response->body, response->retry_after));
   }
 
+  std::unique_ptr<ApiConnection> connect(const std::shared_ptr<const ClientIdentity>& identity) {
+    return std::make_unique<ApiConnection>(
+        identity, [this](const ApiResponse& head) { server_clock_.heard(head.date, ServerClock::Clock::now()); });
+  }
+
   std::unique_ptr<ApiConnection> take_idle(const std::shared_ptr<const ClientIdentity>& identity) {
     const std::lock_guard lock(mutex_);
     const auto oldest = Clock::now() - kMaxIdleTime;
@@ -227,7 +234,7 @@ class HttpKubeClient::Transport {
       // One that was made when another CA was trusted may be to a server that this one does not vouch for.
       if (last.since >= oldest && last.identity == identity) return std::move(last.connection);
     }
-    return std::make_unique<ApiConnection>(identity);
+    return connect(identity);
   }
 
   void give_back(std::unique_ptr<ApiConnection> connection, std::shared_ptr<const ClientIdentity> identity) {
@@ -237,6 +244,7 @@ class HttpKubeClient::Transport {
 
   const std::unique_ptr<IdentitySource> identities_;
   TokenSource token_;
+  ServerClock server_clock_;
   std::mutex mutex_;
   std::vector<Idle> idle_;  // guarded by mutex_
 };
@@ -294,9 +302,9 @@ KubeResult<void> HttpKubeClient::Transport::watch(std::string_view collection, c
 
   WatchStream stream(handler);
   const IdentitySource::Current identity = identities_->current();
-  ApiConnection connection(identity.identity);
+  const auto connection = connect(identity.identity);
   const auto end = call_on(
-      connection, watch, [&stream](std::string_view bytes) { return stream.feed(bytes); }, stop, identity.problem);
+      *connection, watch, [&stream](std::string_view bytes) { return stream.feed(bytes); }, stop, identity.problem);
   if (stream.error()) return tl::unexpected(*stream.error());
   if (!end && !stop.stop_requested()) return tl::unexpected(end.error());
   return {};
@@ -304,6 +312,8 @@ KubeResult<void> HttpKubeClient::Transport::watch(std::string_view collection, c
 
 HttpKubeClient::HttpKubeClient(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {}
 HttpKubeClient::~HttpKubeClient() = default;
+
+const ServerClock& HttpKubeClient::server_clock() const { return transport_->server_clock(); }
 
 tl::expected<std::unique_ptr<HttpKubeClient>, std::string> HttpKubeClient::create(const ClusterAccess& access) {
   auto identities = IdentitySource::create(access);

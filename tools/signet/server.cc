@@ -301,6 +301,7 @@ void Server::start_signer() {
       .watch = std::move(watch),
       .queue = {.random = random_fraction},
       .may_sign = config_.lease ? [this] { return term_.is_running(); } : std::function<bool()>(),
+      .clock_lead = [this](auto now, auto tick) { return api_->server_clock().lead_of(now, tick); },
       .on_problem = [](const std::string& message) { log(LogLevel::kWarning, message); },
       .on_result =
           [this](const CertificateSigningRequest& csr, const ReconcileResult& result, auto pending) {

@@ -34,7 +34,8 @@ struct World {
             .synced = synced,
             .now = kNow,
             .tick = tick,
-            .may_sign = may_sign};
+            .may_sign = may_sign,
+            .clock_lead = [this](auto now, auto at) { return now == kNow && at == tick ? clock_lead : std::nullopt; }};
   }
   [[nodiscard]] CertificateSigningRequest stored() const { return api.stored(csr.name).value(); }
 
@@ -48,6 +49,7 @@ struct World {
   const Policy* policy = &fixture_policy();
   bool synced = true;
   std::function<bool()> may_sign;
+  std::optional<std::chrono::seconds> clock_lead;
 };
 
 /// Whether exactly one certificate is told of as published, and it is the one that stands there.
@@ -166,6 +168,37 @@ TEST_CASE("while the log cannot be written nothing leaves, be it a certificate o
   CHECK(world.api.patch_count() == 0);
   world.log.fails = false;
   CHECK(world.reconcile().outcome == (review == "workload-ecdsa" ? Outcome::kPublished : Outcome::kFailed));
+}
+
+TEST_CASE("nothing is signed while the clock is too far from the API server's, of which the last word is asked for") {
+  using std::chrono::seconds;
+  struct Row {
+    const char* name;
+    std::optional<seconds> known;
+    std::optional<seconds> heard;  // when it is asked for
+    const char* message;           // empty: it is signed
+  };
+  const Row row = GENERATE(values<Row>({
+      {"not known", {}, {}, ""},
+      {"a little ahead", seconds(240), {}, ""},
+      {"a little behind", seconds(-240), {}, ""},
+      {"too far ahead", seconds(241), seconds(242), "not signed: the clock is 242 s ahead of the API server's"},
+      {"too far behind", seconds(-7200), seconds(-7200), "not signed: the clock is 7200 s behind the API server's"},
+      {"only what was known was wrong", seconds(7200), seconds(1), ""},
+  }));
+  INFO(row.name);
+  World world("workload-ecdsa");
+  world.clock_lead = row.known;
+  if (row.heard) {
+    world.api.gets.push_back({.before = {}, .then = [&] { world.clock_lead = row.heard; }, .after = {}});
+  }
+  const ReconcileResult result = world.reconcile();
+  CHECK(result.message == row.message);
+  const bool is_signed = std::string(row.message).empty();
+  CHECK(result.outcome == (is_signed ? Outcome::kPublished : Outcome::kRetry));
+  CHECK(result.transient == !is_signed);
+  CHECK(world.log.events() == (is_signed ? "issued published" : ""));
+  CHECK(world.api.gets.empty());
 }
 
 TEST_CASE("a request that changed meanwhile is read again and judged anew") {
