@@ -6,20 +6,45 @@
 #include "policy/quoting.h"
 #include "signer/audit/audit_line.h"
 #include "signer/csr/signing_request_of.h"
+#include "signer/issue/certificate_authority.h"
 #include "signer/issue/live_pod.h"
 #include "signer/kube/csr_status_patch.h"
 
 namespace signet {
 namespace {
 
+using namespace std::chrono_literals;
 using Entry = UnsettledCertificates::Entry;
 using Outcome = ReconcileResult::Outcome;
 
 // How often a request that changes under our hands is judged anew before others have their turn.
 constexpr int kMaxAttempts = 4;
 
-ReconcileResult retry(std::string message, std::optional<std::chrono::seconds> retry_after = std::nullopt) {
-  return {.outcome = Outcome::kRetry, .message = std::move(message), .retry_after = retry_after, .unsettled = false};
+ReconcileResult retry(std::string message) {
+  return {.outcome = Outcome::kRetry, .message = std::move(message), .retry_after = std::nullopt, .unsettled = false};
+}
+
+ReconcileResult retry(const std::string& what, const KubeError& error) {
+  ReconcileResult result = retry(what + ": " + error.message);
+  result.retry_after = error.retry_after;
+  result.transient = error.is_transient();
+  return result;
+}
+
+// A certificate begins kBackdate before the clock's time, and must be valid then for clocks that are a minute behind.
+constexpr std::chrono::seconds kMaxClockError = kBackdate - std::chrono::minutes(1);
+
+// What keeps us from signing by the clock; empty when nothing does.
+std::string clock_problem(const std::string& csr_name, const ReconcileContext& context) {
+  if (!context.clock_lead) return {};
+  const auto lead = [&context] { return context.clock_lead(context.now, context.tick).value_or(0s); };
+  if (std::chrono::abs(lead()) <= kMaxClockError) return {};
+  // What was heard of the API server's clock may be of before the machine slept: hear of it again.
+  static_cast<void>(context.api.get_csr(csr_name));
+  const std::chrono::seconds error = lead();
+  if (std::chrono::abs(error) <= kMaxClockError) return {};
+  return "not signed: the clock is " + std::to_string(std::chrono::abs(error).count()) + " s " +
+         (error > 0s ? "ahead of" : "behind") + " the API server's";
 }
 
 ReconcileResult awaits_log(const std::string& problem) {
@@ -55,18 +80,19 @@ struct Ending {
   };
   Kind kind = Kind::kUnknown;
   std::string why;
-  std::optional<std::chrono::seconds> retry_after;
+  std::optional<KubeError> error = {};  // which kept us from knowing more
 };
 
-// Whether the API server has said no, so that this very request, at least, had no effect.
+// Whether the API server has said no, so that this very request, at least, had no effect. Who was not known to it is
+// not told so: he will be, and then the same certificate will do.
 bool is_refusal(const KubeError& error) {
   switch (error.kind) {
-    case KubeError::Kind::kUnauthorized:
     case KubeError::Kind::kForbidden:
     case KubeError::Kind::kNotFound:
     case KubeError::Kind::kConflict:
     case KubeError::Kind::kInvalid:
       return true;
+    case KubeError::Kind::kUnauthorized:
     case KubeError::Kind::kGone:
     case KubeError::Kind::kTooManyRequests:
     case KubeError::Kind::kServer:
@@ -79,23 +105,23 @@ bool is_refusal(const KubeError& error) {
 
 // The end of `entry` as `object`, read after the certificate was sent, shows it.
 Ending ending_in(const Entry& entry, const CertificateSigningRequest& object, const std::string& why) {
-  if (object.uid != entry.csr.uid) return {Ending::Kind::kGone, why + "; another request has its name", {}};
-  if (object.status.certificate == entry.chain_pem) return {Ending::Kind::kPublished, {}, {}};
+  if (object.uid != entry.csr.uid) return {Ending::Kind::kGone, why + "; another request has its name"};
+  if (object.status.certificate == entry.chain_pem) return {Ending::Kind::kPublished, {}};
   if (!object.status.certificate.empty()) {
-    return {Ending::Kind::kOvertaken, why + "; another certificate was written", {}};
+    return {Ending::Kind::kOvertaken, why + "; another certificate was written"};
   }
   if (object.resource_version != entry.csr.resource_version) {
-    return {Ending::Kind::kOvertaken, why + "; the request changed before the certificate was written", {}};
+    return {Ending::Kind::kOvertaken, why + "; the request changed before the certificate was written"};
   }
-  return {Ending::Kind::kUnknown, why, {}};
+  return {Ending::Kind::kUnknown, why};
 }
 
 Ending read_back(const Entry& entry, KubeApi& api, const std::string& why) {
   const auto object = api.get_csr(entry.csr.name);
   if (object) return ending_in(entry, *object, why);
   const KubeError& error = object.error();
-  if (error.kind == KubeError::Kind::kNotFound) return {Ending::Kind::kGone, why + "; the request is gone", {}};
-  return {Ending::Kind::kUnknown, why + "; reading it back: " + error.message, error.retry_after};
+  if (error.kind == KubeError::Kind::kNotFound) return {Ending::Kind::kGone, why + "; the request is gone"};
+  return {Ending::Kind::kUnknown, why + "; reading it back: " + error.message, error};
 }
 
 // Sends the certificate. Sending it again is harmless: the condition holds for one write at most. `first`: nothing that
@@ -104,20 +130,27 @@ Ending send(const Entry& entry, const ReconcileContext& context, bool first) {
   KubeApi& api = context.api;
   if (!may_sign(context)) {
     const std::string why = "status.certificate: not written, for another may be the signer by now";
-    return first ? Ending{Ending::Kind::kRefused, why, {}} : read_back(entry, api, why);
+    return first ? Ending{Ending::Kind::kRefused, why} : read_back(entry, api, why);
   }
   const auto sent = api.patch_csr_status(entry.csr.name, certificate_patch(entry.csr, entry.chain_pem));
-  if (sent) return {Ending::Kind::kPublished, {}, {}};
+  if (sent) return {Ending::Kind::kPublished, {}};
   const KubeError& error = sent.error();
   const std::string why = "status.certificate: " + error.message;
-  if (!is_refusal(error)) return {Ending::Kind::kUnknown, why, error.retry_after};
+  if (!is_refusal(error)) return {Ending::Kind::kUnknown, why, error};
   if (error.kind == KubeError::Kind::kConflict || !first) {
     Ending ending = read_back(entry, api, why);
     if (ending.kind == Ending::Kind::kGone && first) ending.kind = Ending::Kind::kOvertaken;
     return ending;
   }
-  if (error.kind == KubeError::Kind::kNotFound) return {Ending::Kind::kOvertaken, why, {}};
-  return {Ending::Kind::kRefused, why, error.retry_after};
+  if (error.kind == KubeError::Kind::kNotFound) return {Ending::Kind::kOvertaken, why};
+  return {Ending::Kind::kRefused, why, error};
+}
+
+ReconcileResult retry_after(const Ending& ending) {
+  ReconcileResult result = retry(ending.why);
+  result.retry_after = ending.error ? ending.error->retry_after : std::nullopt;
+  result.transient = ending.error && ending.error->is_transient();
+  return result;
 }
 
 // Tells the log how it ended; an entry whose end is not known is kept. Nothing to return: judge the request anew.
@@ -138,11 +171,11 @@ std::optional<ReconcileResult> conclude(Entry entry, const Ending& ending, const
       entry.record.event = AuditRecord::Event::kDiscarded;
       entry.record.message = ending.why;
       context.audit.append_eventually(entry.record);
-      if (ending.kind == Ending::Kind::kRefused) return retry(ending.why, ending.retry_after);
+      if (ending.kind == Ending::Kind::kRefused) return retry_after(ending);
       return std::nullopt;
     case Ending::Kind::kUnknown:
       context.unsettled.add(std::move(entry));
-      ReconcileResult result = retry(ending.why, ending.retry_after);
+      ReconcileResult result = retry_after(ending);
       result.unsettled = true;
       return result;
   }
@@ -164,12 +197,17 @@ std::optional<ReconcileResult> refuse(const CertificateSigningRequest& csr, cons
   const KubeError& error = written.error();
   if (error.kind == KubeError::Kind::kConflict) return std::nullopt;
   if (error.kind == KubeError::Kind::kNotFound) return ended(Outcome::kDone);
-  return retry("condition Failed: " + error.message, error.retry_after);
+  return retry("condition Failed", error);
 }
 
 // For a request that was granted. Nothing to return: it changed, judge it anew.
 std::optional<ReconcileResult> sign(const CertificateSigningRequest& csr, const SigningRequest& request,
                                     Decision decision, const ReconcileContext& context) {
+  if (std::string problem = clock_problem(csr.name, context); !problem.empty()) {
+    ReconcileResult result = retry(std::move(problem));
+    result.transient = true;
+    return result;
+  }
   const Grant::Terms& terms = decision.grant->terms();
   const auto authority = context.authorities.find(terms.signer);
   if (!authority) return retry("signer \"" + terms.signer + "\": has no CA");
@@ -214,7 +252,7 @@ std::optional<ReconcileResult> approve(const CertificateSigningRequest& csr, con
     const auto id = SpiffeId::parse(decision.grant->terms().names.front().value);
     const KubeResult<std::string> problem =
         id ? live_pod_problem(csr, *id, context.api) : KubeResult<std::string>("it names no account");
-    if (!problem) return retry("looking for its pod: " + problem.error().message, problem.error().retry_after);
+    if (!problem) return retry("looking for its pod", problem.error());
     if (!problem->empty()) return ended(Outcome::kWaiting, "is not approved: " + *problem);
   }
   if (!may_sign(context)) return retry({});
@@ -225,7 +263,7 @@ std::optional<ReconcileResult> approve(const CertificateSigningRequest& csr, con
   // kInvalid: somebody else has approved or denied it.
   if (error.kind == KubeError::Kind::kConflict || error.kind == KubeError::Kind::kInvalid) return std::nullopt;
   if (error.kind == KubeError::Kind::kNotFound) return ended(Outcome::kDone);
-  return retry("condition Approved: " + error.message, error.retry_after);
+  return retry("condition Approved", error);
 }
 
 // Nothing to return: it changed meanwhile.
@@ -291,7 +329,7 @@ ReconcileResult reconcile(const CertificateSigningRequest& csr, const ReconcileC
     if (overtaken) {
       auto fresh = context.api.get_csr(csr.name);
       if (!fresh && fresh.error().kind == KubeError::Kind::kNotFound) return ended(Outcome::kDone);
-      if (!fresh) return retry("reading the request again: " + fresh.error().message, fresh.error().retry_after);
+      if (!fresh) return retry("reading the request again", fresh.error());
       object = std::move(*fresh);
     }
     if (auto result = judge(object, context)) return *result;

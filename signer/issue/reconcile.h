@@ -52,6 +52,11 @@ struct ReconcileContext {
   std::chrono::sys_seconds now;           ///< the time at which the certificate begins
   IssuanceMeter::Clock::time_point tick;  ///< the same moment, for the meter
   std::function<bool()> may_sign = {};    ///< whether it is still on us; absent: always
+  /// By how much `now`, which the clock showed at `tick`, is ahead of the API server's clock, as far as that is known
+  /// after the last call; absent: not known.
+  std::function<std::optional<std::chrono::seconds>(std::chrono::sys_seconds now,
+                                                    IssuanceMeter::Clock::time_point tick)>
+      clock_lead = {};
 };
 
 struct ReconcileResult {
@@ -71,6 +76,7 @@ struct ReconcileResult {
   Outcome outcome = Outcome::kDone;
   std::string message;                              ///< for the operator's log; empty when all went well
   std::optional<std::chrono::seconds> retry_after;  ///< with kRetry: what the API server asked for
+  bool transient = false;  ///< with kRetry: the API server was away, or a clock wrong, which may end at any moment
   bool unsettled = false;  ///< with kRetry: a certificate's end is not known, so try again even if the request is gone
   std::optional<Throttled> throttled = {};  ///< with kThrottled
   bool awaits_log = false;                  ///< with kRetry: the log cannot be written, and looks itself when it can
@@ -92,6 +98,9 @@ struct ReconcileResult {
 ///
 /// One that nobody has approved yet is approved where the policy leaves that to us (signers[].approval) and grants it;
 /// who asks for himself must do so from a pod that is alive (live_pod.h). Else it waits.
+///
+/// While the clock and the API server's are too far apart, nothing is signed: it would not be valid yet, or would end
+/// early.
 ///
 /// Each signature takes a token of the tenant's quota, also one that is discarded; without a token nothing is signed,
 /// and nothing else happens to the request.

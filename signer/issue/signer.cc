@@ -95,7 +95,8 @@ auto Signer::with_context(const Work& work) {
                                .synced = synced_,
                                .now = config_.now(),
                                .tick = IssuanceMeter::Clock::now(),
-                               .may_sign = config_.may_sign});
+                               .may_sign = config_.may_sign,
+                               .clock_lead = config_.clock_lead});
 }
 
 void Signer::stop() {

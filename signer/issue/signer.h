@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "policy/policy.h"
@@ -39,6 +40,9 @@ struct SignerConfig {
   /// Of one of several replicas: whether it is on this one to sign, at the very moment it is asked. Such a signer
   /// begins with take_up(). Absent: it always is.
   std::function<bool()> may_sign = {};
+  /// See ReconcileContext.
+  std::function<std::optional<std::chrono::seconds>(std::chrono::sys_seconds, IssuanceMeter::Clock::time_point)>
+      clock_lead = {};
   /// For the operator's log: attempts that failed and will be made again, requests that were given Failed, and when a
   /// tenant begins and ceases to be held back by its quota.
   std::function<void(const std::string& message)> on_problem;

@@ -94,7 +94,12 @@ void SigningQueue::make_ready(Items::iterator item) {
 
 void SigningQueue::make_later(Items::iterator item, const ReconcileResult& result) {
   Item& state = item->second;
-  state.due = Clock::now() + (result.awaits_log ? kLogPatience : state.backoff.next(result.retry_after));
+  const Clock::duration wait =
+      result.awaits_log ? kLogPatience
+                        : state.backoff.next(result.retry_after, result.transient ? options_.longest_transient_wait
+                                                                                  : options_.longest_wait);
+  const auto share = Clock::duration(std::chrono::seconds(1)) * later_.size() / options_.most_tries_per_second;
+  state.due = Clock::now() + std::max<Clock::duration>(wait, share);
   later_.emplace(*state.due, item->first);
 }
 

@@ -33,6 +33,10 @@ class SigningQueue {
     std::size_t workers = 16;  ///< most of a reconcile is waiting for the API server
     Backoff::Duration first_wait = std::chrono::milliseconds(200);
     Backoff::Duration longest_wait = std::chrono::seconds(60);
+    Backoff::Duration longest_transient_wait = std::chrono::seconds(2);  ///< where ReconcileResult::transient
+    /// Of many that wait to be tried again no more are in a second: they must be no burden to an API server that is
+    /// only just itself again.
+    std::size_t most_tries_per_second = 500;
     Backoff::Random random;  ///< called by one thread at a time
     /// The tenant that a request is probably of, empty for nobody's: asked when a request comes, by one thread at a
     /// time. Absent: nobody's. One that turns out to be of another tenant when it is throttled goes to that one's flow.

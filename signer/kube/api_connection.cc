@@ -25,9 +25,12 @@ namespace {
 constexpr std::chrono::seconds kConnectTimeout(5);
 constexpr std::chrono::seconds kWriteTimeout(10);
 
-// A dead peer is noticed after half a minute, well before a watch's read timeout.
-constexpr int kKeepAliveIdleSeconds = 15;
-constexpr int kKeepAliveIntervalSeconds = 5;
+// A peer of which nothing comes any more, not even that it has received something, is given up after 5 s if we have
+// sent something, else after 11 s. TCP itself would try for many minutes, and ever more rarely: when the way is free
+// again, a new connection is there sooner. A peer that is only slow is not concerned.
+constexpr int kUserTimeoutMilliseconds = 5000;
+constexpr int kKeepAliveIdleSeconds = 5;
+constexpr int kKeepAliveIntervalSeconds = 2;
 constexpr int kKeepAliveProbes = 3;
 
 // cpp-httplib adds the system's CAs to any store, unless it is given a folder of CAs instead: this one, which cannot
@@ -109,6 +112,7 @@ void keep_alive(int socket) {
   set_socket_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
   set_socket_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
   set_socket_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
+  set_socket_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMilliseconds);
 }
 
 }  // namespace
@@ -153,10 +157,12 @@ tl::expected<std::shared_ptr<const ClientIdentity>, std::string> make_client_ide
 
 class ApiConnection::Impl {
  public:
-  explicit Impl(const ClientIdentity& identity)
-      : identity_(identity),
-        client_(identity.host, identity.port,
-                identity.certificates.empty() ? nullptr : identity.certificates.front().get(), identity.key.get()) {
+  Impl(std::shared_ptr<const ClientIdentity> identity, HeadSink on_head)
+      : identity_(std::move(identity)),
+        on_head_(std::move(on_head)),
+        client_(identity_->host, identity_->port,
+                identity_->certificates.empty() ? nullptr : identity_->certificates.front().get(),
+                identity_->key.get()) {
     client_.set_keep_alive(true);
     client_.set_follow_location(false);
     client_.set_url_encode(false);
@@ -181,9 +187,9 @@ class ApiConnection::Impl {
 
     httplib::Request out;
     out.method = request.method;
-    out.path = identity_.path_prefix + request.path;
+    out.path = identity_->path_prefix + request.path;
     out.body = request.body;
-    out.headers = {{"Host", identity_.authority},
+    out.headers = {{"Host", identity_->authority},
                    {"User-Agent", "signet"},
                    {"Accept", request.accept},
                    {"Accept-Encoding", "identity"}};
@@ -196,6 +202,8 @@ class ApiConnection::Impl {
     out.response_handler = [&](const httplib::Response& head) {
       in.status = head.status;
       in.retry_after = head.get_header_value("Retry-After");
+      in.date = head.get_header_value("Date");
+      on_head_(in);
       // A stop while the connection was being made found no connection to shut down.
       return !stop.stop_requested();
     };
@@ -236,11 +244,11 @@ class ApiConnection::Impl {
  private:
   bool configure_tls(SSL_CTX* context) {
     X509_STORE* const store = SSL_CTX_get_cert_store(context);
-    for (const X509Ptr& authority : identity_.authorities) {
+    for (const X509Ptr& authority : identity_->authorities) {
       if (X509_STORE_add_cert(store, authority.get()) != 1) return false;
     }
-    for (std::size_t i = 1; i < identity_.certificates.size(); ++i) {
-      if (SSL_CTX_add1_chain_cert(context, identity_.certificates[i].get()) != 1) return false;
+    for (std::size_t i = 1; i < identity_->certificates.size(); ++i) {
+      if (SSL_CTX_add1_chain_cert(context, identity_->certificates[i].get()) != 1) return false;
     }
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1) return false;
 
@@ -249,12 +257,12 @@ class ApiConnection::Impl {
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     // Every certificate of a cluster's CA bundle is an anchor, also one that is not self-signed.
     if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1) return false;
-    return X509_VERIFY_PARAM_set1_ip_asc(param, identity_.host.c_str()) == 1 ||
-           X509_VERIFY_PARAM_set1_host(param, identity_.host.data(), identity_.host.size()) == 1;
+    return X509_VERIFY_PARAM_set1_ip_asc(param, identity_->host.c_str()) == 1 ||
+           X509_VERIFY_PARAM_set1_host(param, identity_->host.data(), identity_->host.size()) == 1;
   }
 
   [[nodiscard]] tl::unexpected<ApiFailure> failure(const std::string& what) const {
-    return tl::unexpected(ApiFailure{false, identity_.authority + ": " + what});
+    return tl::unexpected(ApiFailure{false, identity_->authority + ": " + what});
   }
 
   [[nodiscard]] std::string describe(httplib::Error error) const {
@@ -279,13 +287,15 @@ class ApiConnection::Impl {
     }
   }
 
-  const ClientIdentity& identity_;
+  const std::shared_ptr<const ClientIdentity> identity_;
+  const HeadSink on_head_;
   SocketBreaker breaker_;
   BufferedTlsClient client_;
   bool is_usable_ = false;
 };
 
-ApiConnection::ApiConnection(const ClientIdentity& identity) : impl_(std::make_unique<Impl>(identity)) {}
+ApiConnection::ApiConnection(std::shared_ptr<const ClientIdentity> identity, HeadSink on_head)
+    : impl_(std::make_unique<Impl>(std::move(identity), std::move(on_head))) {}
 ApiConnection::~ApiConnection() = default;
 
 tl::expected<ApiResponse, ApiFailure> ApiConnection::exchange(const ApiRequest& request, const std::string& token,

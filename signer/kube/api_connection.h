@@ -31,8 +31,9 @@ struct ApiRequest {
 struct ApiResponse {
   int status = 0;
   std::string body;
-  // The Retry-After header; empty when there is none.
+  // The headers; empty when there are none.
   std::string retry_after;
+  std::string date;
 };
 
 struct ApiFailure {
@@ -44,6 +45,9 @@ struct ApiFailure {
 // Takes the body of a 200 answer as it comes; false ends the request.
 using BodySink = std::function<bool(std::string_view)>;
 
+// Told of the head of each answer, of which the body is not there yet.
+using HeadSink = std::function<void(const ApiResponse&)>;
+
 // Keys and certificates of a ClusterAccess, decoded once and used by every connection.
 class ClientIdentity;
 
@@ -51,8 +55,7 @@ class ClientIdentity;
 // CA, and to no CA of the system, and be for its host. One request at a time.
 class ApiConnection {
  public:
-  // `identity` must outlive the connection.
-  explicit ApiConnection(const ClientIdentity& identity);
+  ApiConnection(std::shared_ptr<const ClientIdentity> identity, HeadSink on_head);
   ApiConnection(const ApiConnection&) = delete;
   ApiConnection& operator=(const ApiConnection&) = delete;
   ~ApiConnection();

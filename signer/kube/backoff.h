@@ -16,17 +16,20 @@ class Backoff {
   // A uniform number in [0, 1).
   using Random = std::function<double()>;
 
-  // What a server may ask for with Retry-After at most.
-  static constexpr std::chrono::seconds kLongestRetryAfter = std::chrono::minutes(5);
+  // What a server may ask for with Retry-After at most: it may have recovered long before, and people wait.
+  static constexpr std::chrono::seconds kLongestRetryAfter{4};
 
   Backoff(Duration first, Duration longest, Random random)
       : first_(first), longest_(longest), step_(first), random_(std::move(random)) {}
 
-  // The wait before the next attempt; never shorter than what the server asked for.
-  [[nodiscard]] Duration next(std::optional<std::chrono::seconds> retry_after = std::nullopt) {
+  // The wait before the next attempt; never shorter than what the server asked for. `longest` applies where it is less
+  // than that of all waits.
+  [[nodiscard]] Duration next(std::optional<std::chrono::seconds> retry_after = std::nullopt,
+                              Duration longest = Duration::max()) {
+    step_ = std::min(step_, longest);
     const auto half = static_cast<double>(step_.count()) / 2;
     const Duration jittered(static_cast<Duration::rep>(half + half * random_()));
-    step_ = std::min(step_ * 2, longest_);
+    step_ = std::min({step_ * 2, longest_, longest});
     if (!retry_after) return jittered;
     return std::max<Duration>(jittered, std::min(*retry_after, kLongestRetryAfter));
   }

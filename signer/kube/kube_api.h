@@ -37,7 +37,7 @@ struct KubeError {
   std::string message;
   std::optional<std::chrono::seconds> retry_after;
 
-  // The same request may succeed later: 429, 5xx, transport.
+  // The same request may succeed at any moment: 429, 5xx, transport, and 401, for tokens are replaced.
   [[nodiscard]] bool is_transient() const;
 };
 
@@ -57,7 +57,7 @@ struct WatchRequest {
   // Where the list (or the watch before) ended.
   std::string resource_version;
   // The API server ends the watch after this long; if it does not, we do a little later.
-  std::chrono::seconds timeout{300};
+  std::chrono::seconds timeout{20};
 };
 
 struct WatchHandler {

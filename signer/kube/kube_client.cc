@@ -8,6 +8,7 @@
 
 #include "signer/kube/api_connection.h"
 #include "signer/kube/base64.h"
+#include "signer/kube/identity_source.h"
 #include "signer/kube/json_writer.h"
 #include "signer/kube/kube_error.h"
 #include "signer/kube/token_source.h"
@@ -37,7 +38,9 @@ constexpr int kMaxListRestarts = 5;
 constexpr std::chrono::seconds kLeasePatience(1);
 
 // What a watch may be silent beyond its own timeout.
-constexpr std::chrono::seconds kWatchSlack(10);
+constexpr std::chrono::seconds kWatchSlack(5);
+
+constexpr int kUnauthorizedStatus = 401;
 
 constexpr std::size_t kMaxIdleConnections = 16;
 // Well before the API server closes an idle connection (90 s), which we would notice only in the next request.
@@ -153,15 +156,16 @@ KubeResult<Object> decode(const std::string& body) {
 // Connections and credentials: every request goes through here.
 class HttpKubeClient::Transport {
  public:
-  Transport(std::shared_ptr<const ClientIdentity> identity, const ClusterAccess& access)
-      : identity_(std::move(identity)), token_(access.token, access.token_file) {}
+  Transport(std::unique_ptr<IdentitySource> identities, const ClusterAccess& access)
+      : identities_(std::move(identities)), token_(access.token, access.token_file) {}
 
   // The body of a 2xx answer; every other one is an error.
   KubeResult<std::string> call(const ApiRequest& request, const std::stop_token& stop = {}) {
-    std::unique_ptr<ApiConnection> connection = take_idle();
-    auto body = call_on(*connection, request, {}, stop);
+    const IdentitySource::Current identity = identities_->current();
+    std::unique_ptr<ApiConnection> connection = take_idle(identity.identity);
+    auto body = call_on(*connection, request, {}, stop, identity.problem);
     if (body || body.error().http_status != 0) {
-      give_back(std::move(connection));
+      give_back(std::move(connection), identity.identity);
     } else if (body.error().kind == KubeError::Kind::kTransport) {
       // What broke this one has broken those beside it.
       const std::lock_guard lock(mutex_);
@@ -178,6 +182,8 @@ class HttpKubeClient::Transport {
     return call(request);
   }
 
+  [[nodiscard]] const ServerClock& server_clock() const { return server_clock_; }
+
   // See KubeApi::list_csrs; starts anew `restarts` times at most. `selector` is the rest of the query or empty.
   KubeResult<std::string> list(std::string_view collection, const std::string& selector, int restarts,
                                const std::function<void(JsonView)>& visit, const std::stop_token& stop);
@@ -191,40 +197,54 @@ class HttpKubeClient::Transport {
   struct Idle {
     std::unique_ptr<ApiConnection> connection;
     Clock::time_point since;
+    std::shared_ptr<const ClientIdentity> identity;
   };
 
+  // `identity_problem` is told beside a failure, which it may be why of.
   KubeResult<std::string> call_on(ApiConnection& connection, const ApiRequest& request, const BodySink& sink,
-                                  const std::stop_token& stop) {
+                                  const std::stop_token& stop, const std::string& identity_problem) {
     const auto token = token_.current();
     if (!token) return fail(KubeError::Kind::kUnauthorized, 0, token.error());
     auto response = connection.exchange(request, *token, sink, stop);
+    if (response && response->status == kUnauthorizedStatus) {
+      // It may have been replaced meanwhile; asked once more, for whoever is refused again waits.
+      if (const auto next = token_.instead_of(*token)) response = connection.exchange(request, *next, sink, stop);
+    }
     if (!response) {
       const auto kind = response.error().too_large ? KubeError::Kind::kBadResponse : KubeError::Kind::kTransport;
-      return fail(kind, 0, std::move(response.error().message));
+      return fail(kind, 0,
+                  response.error().message + (identity_problem.empty() ? "" : " (not read: " + identity_problem + ")"));
     }
     if (response->status >= 200 && response->status <= 299) return std::move(response->body);
     return tl::unexpected(kube_error_from_response(response->status, response->body, response->retry_after));
   }
 
-  std::unique_ptr<ApiConnection> take_idle() {
+  std::unique_ptr<ApiConnection> connect(const std::shared_ptr<const ClientIdentity>& identity) {
+    return std::make_unique<ApiConnection>(
+        identity, [this](const ApiResponse& head) { server_clock_.heard(head.date, ServerClock::Clock::now()); });
+  }
+
+  std::unique_ptr<ApiConnection> take_idle(const std::shared_ptr<const ClientIdentity>& identity) {
     const std::lock_guard lock(mutex_);
     const auto oldest = Clock::now() - kMaxIdleTime;
     // The last one is the one used last.
     while (!idle_.empty()) {
       Idle last = std::move(idle_.back());
       idle_.pop_back();
-      if (last.since >= oldest) return std::move(last.connection);
+      // One that was made when another CA was trusted may be to a server that this one does not vouch for.
+      if (last.since >= oldest && last.identity == identity) return std::move(last.connection);
     }
-    return std::make_unique<ApiConnection>(*identity_);
+    return connect(identity);
   }
 
-  void give_back(std::unique_ptr<ApiConnection> connection) {
+  void give_back(std::unique_ptr<ApiConnection> connection, std::shared_ptr<const ClientIdentity> identity) {
     const std::lock_guard lock(mutex_);
-    if (idle_.size() < kMaxIdleConnections) idle_.push_back({std::move(connection), Clock::now()});
+    if (idle_.size() < kMaxIdleConnections) idle_.push_back({std::move(connection), Clock::now(), std::move(identity)});
   }
 
-  const std::shared_ptr<const ClientIdentity> identity_;
+  const std::unique_ptr<IdentitySource> identities_;
   TokenSource token_;
+  ServerClock server_clock_;
   std::mutex mutex_;
   std::vector<Idle> idle_;  // guarded by mutex_
 };
@@ -281,9 +301,10 @@ KubeResult<void> HttpKubeClient::Transport::watch(std::string_view collection, c
   watch.total_timeout = request.timeout + kWatchSlack;
 
   WatchStream stream(handler);
-  ApiConnection connection(*identity_);
+  const IdentitySource::Current identity = identities_->current();
+  const auto connection = connect(identity.identity);
   const auto end = call_on(
-      connection, watch, [&stream](std::string_view bytes) { return stream.feed(bytes); }, stop);
+      *connection, watch, [&stream](std::string_view bytes) { return stream.feed(bytes); }, stop, identity.problem);
   if (stream.error()) return tl::unexpected(*stream.error());
   if (!end && !stop.stop_requested()) return tl::unexpected(end.error());
   return {};
@@ -292,10 +313,12 @@ KubeResult<void> HttpKubeClient::Transport::watch(std::string_view collection, c
 HttpKubeClient::HttpKubeClient(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {}
 HttpKubeClient::~HttpKubeClient() = default;
 
+const ServerClock& HttpKubeClient::server_clock() const { return transport_->server_clock(); }
+
 tl::expected<std::unique_ptr<HttpKubeClient>, std::string> HttpKubeClient::create(const ClusterAccess& access) {
-  auto identity = make_client_identity(access);
-  if (!identity) return tl::unexpected(identity.error());
-  return std::make_unique<HttpKubeClient>(std::make_unique<Transport>(std::move(*identity), access));
+  auto identities = IdentitySource::create(access);
+  if (!identities) return tl::unexpected(identities.error());
+  return std::make_unique<HttpKubeClient>(std::make_unique<Transport>(*std::move(identities), access));
 }
 
 KubeResult<std::string> HttpKubeClient::list_csrs(const std::string& signer_name,

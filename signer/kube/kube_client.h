@@ -8,6 +8,7 @@
 #include "signer/kube/api_connection.h"
 #include "signer/kube/kube_api.h"
 #include "signer/kube/kubeconfig.h"
+#include "signer/kube/server_clock.h"
 #include "signer/kube/serving_api.h"
 
 namespace signet {
@@ -22,6 +23,9 @@ class HttpKubeClient : public KubeApi, public ServingApi {
   class Transport;
   explicit HttpKubeClient(std::unique_ptr<Transport> transport);
   ~HttpKubeClient() override;
+
+  // As of the last answer of any call.
+  [[nodiscard]] const ServerClock& server_clock() const;
 
   [[nodiscard]] KubeResult<std::string> list_csrs(const std::string& signer_name,
                                                   const std::function<void(JsonView)>& visit,

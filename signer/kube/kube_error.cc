@@ -51,7 +51,8 @@ KubeError make_error(int http_status, JsonView status) {
 }  // namespace
 
 bool KubeError::is_transient() const {
-  return kind == Kind::kTooManyRequests || kind == Kind::kServer || kind == Kind::kTransport;
+  return kind == Kind::kUnauthorized || kind == Kind::kTooManyRequests || kind == Kind::kServer ||
+         kind == Kind::kTransport;
 }
 
 KubeError kube_error_from_response(int http_status, std::string_view body, std::string_view retry_after) {

@@ -69,8 +69,9 @@ void refuse_keys(const YamlNode& map, std::initializer_list<std::pair<const char
   }
 }
 
-// `<key>-data` in base64, else the file that `<key>` names; empty when neither is set.
-std::string data_or_file(const YamlNode& map, const std::string& key, const std::filesystem::path& folder) {
+// `<key>-data` in base64, else the file that `<key>` names, whose path then goes to `path`; empty when neither is set.
+std::string data_or_file(const YamlNode& map, const std::string& key, const std::filesystem::path& folder,
+                         std::string& path) {
   const std::string data = text_of(map, key + "-data");
   if (!data.empty()) {
     auto bytes = base64_decode(data);
@@ -79,11 +80,10 @@ std::string data_or_file(const YamlNode& map, const std::string& key, const std:
   }
   const std::string file = text_of(map, key);
   if (file.empty()) return {};
-  auto bytes = read_bounded_file((folder / file).string(), kMaxAccessFileBytes);
+  path = (folder / file).string();
+  auto bytes = read_bounded_file(path, kMaxAccessFileBytes);
   if (!bytes) throw Refusal{child(map, key), key + ": " + bytes.error()};
-  if (bytes->empty()) {
-    throw Refusal{child(map, key), key + ": " + (folder / file).string() + ": the file is empty"};
-  }
+  if (bytes->empty()) throw Refusal{child(map, key), key + ": " + path + ": the file is empty"};
   return *bytes;
 }
 
@@ -101,7 +101,7 @@ void read_cluster(const YamlNode& cluster, const std::filesystem::path& folder, 
     throw Refusal{node == nullptr ? &cluster : node, "server: " + server.error()};
   }
   access = std::move(*server);
-  access.ca_pem = data_or_file(cluster, "certificate-authority", folder);
+  access.ca_pem = data_or_file(cluster, "certificate-authority", folder, access.ca_file);
   if (access.ca_pem.empty()) {
     throw Refusal{&cluster, "certificate-authority or certificate-authority-data must be set"};
   }
@@ -116,8 +116,8 @@ void read_user(const YamlNode& user, const std::filesystem::path& folder, Cluste
                      {"as-uid", "Signet impersonates nobody"},
                      {"as-groups", "Signet impersonates nobody"},
                      {"as-user-extra", "Signet impersonates nobody"}});
-  access.client_certificate_pem = data_or_file(user, "client-certificate", folder);
-  access.client_key_pem = data_or_file(user, "client-key", folder);
+  access.client_certificate_pem = data_or_file(user, "client-certificate", folder, access.client_certificate_file);
+  access.client_key_pem = data_or_file(user, "client-key", folder, access.client_key_file);
   access.token = text_of(user, "token");
   const std::string token_file = text_of(user, "tokenFile");
   if (!token_file.empty()) access.token_file = (folder / token_file).string();
@@ -227,7 +227,8 @@ tl::expected<ClusterAccess, std::string> in_cluster_access(const InClusterEnviro
   auto access = parse_server_url("https://" + host + ':' + environment.port);
   if (!access) return Unexpected("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT: " + access.error());
 
-  auto ca = read_bounded_file(environment.service_account_folder + "/ca.crt", kMaxAccessFileBytes);
+  access->ca_file = environment.service_account_folder + "/ca.crt";
+  auto ca = read_bounded_file(access->ca_file, kMaxAccessFileBytes);
   if (!ca) return Unexpected(ca.error());
   access->ca_pem = std::move(*ca);
   access->token_file = environment.service_account_folder + "/token";

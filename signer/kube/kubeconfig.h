@@ -22,6 +22,10 @@ struct ClusterAccess {
   // Both or neither.
   std::string client_certificate_pem;
   std::string client_key_pem;
+  // Where these were read, and are read anew when they change; empty where they came with the kubeconfig itself.
+  std::string ca_file;
+  std::string client_certificate_file;
+  std::string client_key_file;
   // A bearer token, or the file that holds one and is read anew as it rotates (the file goes first where both are set).
   std::string token;
   std::string token_file;

@@ -1,8 +1,6 @@
 #include "signer/kube/token_source.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <string_view>
 
 #include "signer/kube/bounded_file.h"
@@ -10,11 +8,6 @@
 
 namespace signet {
 namespace {
-
-bool is_same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
-         a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
-}
 
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kWhiteSpace = " \t\r\n";
@@ -34,9 +27,8 @@ tl::expected<std::string, std::string> TokenSource::current() {
   const std::lock_guard lock(mutex_);
   if (file_.empty()) return token_;
 
-  struct stat now = {};
-  if (::stat(file_.c_str(), &now) != 0) return tl::unexpected(file_ + ": " + std::strerror(errno));
-  if (is_same_file(now, seen_)) return token_;
+  const FileStamp now = FileStamp::of(file_);
+  if (now == seen_) return token_;
 
   const auto text = read_bounded_file(file_, kMaxAccessFileBytes);
   if (!text) return tl::unexpected(text.error());
@@ -46,6 +38,16 @@ tl::expected<std::string, std::string> TokenSource::current() {
   token_ = token;
   seen_ = now;
   return token_;
+}
+
+std::optional<std::string> TokenSource::instead_of(const std::string& refused) {
+  {
+    const std::lock_guard lock(mutex_);
+    seen_.reset();
+  }
+  const auto now = current();
+  if (!now || *now == refused) return std::nullopt;
+  return *now;
 }
 
 }  // namespace signet

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "tools/signet/file_stamp.h"
+#include "signer/kube/file_stamp.h"
 
 namespace signet {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <tl/expected.hpp>
 
-#include "tools/signet/file_stamp.h"
+#include "signer/kube/file_stamp.h"
 
 namespace signet {
 

@@ -44,7 +44,7 @@ constexpr std::chrono::milliseconds kNamespacesPatience{10000};
 
 // Between attempts to reach the API server at start.
 constexpr std::chrono::milliseconds kFirstWait{250};
-constexpr std::chrono::milliseconds kLongestWait{5000};
+constexpr std::chrono::milliseconds kLongestWait{2000};
 
 std::chrono::sys_seconds now_seconds() {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
@@ -228,10 +228,9 @@ bool Server::start_metrics() {
 }
 
 Attempt Server::failed(const std::string& doing, const KubeError& error) {
-  const bool hopeless_error = !error.is_transient() && error.kind != KubeError::Kind::kUnauthorized;
-  log(hopeless_error ? LogLevel::kError : LogLevel::kWarning, doing + " failed: " + error.message);
+  log(error.is_transient() ? LogLevel::kWarning : LogLevel::kError, doing + " failed: " + error.message);
   readiness_.set("api-server", error.message);
-  return hopeless_error ? Attempt::kHopeless : Attempt::kRetry;
+  return error.is_transient() ? Attempt::kRetry : Attempt::kHopeless;
 }
 
 Attempt Server::introduce() {
@@ -310,6 +309,7 @@ void Server::start_signer() {
       .watch = std::move(watch),
       .queue = {.random = random_fraction},
       .may_sign = config_.lease ? [this] { return term_.is_running(); } : std::function<bool()>(),
+      .clock_lead = [this](auto now, auto tick) { return api_->server_clock().lead_of(now, tick); },
       .on_problem = [](const std::string& message) { log(LogLevel::kWarning, message); },
       .on_result =
           [this](const CertificateSigningRequest& csr, const ReconcileResult& result, auto pending) {

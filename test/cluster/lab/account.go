@@ -96,6 +96,16 @@ func (a *Account) Through(link *Link) *Account {
 	return &linked
 }
 
+// Behind is the same account, which knows the API server as that proxy, and its CA by the file ClusterCAFile in the kubeconfig's
+// folder.
+func (a *Account) Behind(proxy *FaultyProxy) *Account {
+	behind := *a
+	admin := a.cluster.AdminConfig()
+	admin.Host, admin.CAData = proxy.Server(), proxy.CA()
+	behind.cluster = &Cluster{admin: admin, caInFile: true}
+	return &behind
+}
+
 // WriteKubeconfig writes dir/kubeconfig and the token file that it names.
 func (a *Account) WriteKubeconfig(dir string) (string, error) {
 	tokenFile := filepath.Join(dir, "token")

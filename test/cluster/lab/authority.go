@@ -188,19 +188,25 @@ func ParsePEM(data []byte) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
+// ServingOnLoopback issues a certificate for servers on 127.0.0.1, valid for a day, with a new key: both PEM.
+func (a *Authority) ServingOnLoopback() (certificate, key []byte, err error) {
+	return a.serving(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}, time.Hour, 24*time.Hour)
+}
+
 // ServingFor issues a certificate for servers of that name, valid for as long as it says, with a new key: both PEM.
 func (a *Authority) ServingFor(dnsName string, past, left time.Duration) (certificate, key []byte, err error) {
+	return a.serving(&x509.Certificate{DNSNames: []string{dnsName}}, past, left)
+}
+
+func (a *Authority) serving(template *x509.Certificate, past, left time.Duration) (certificate, key []byte, err error) {
 	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
 	}
-	issued, err := a.Sign(&x509.Certificate{
-		NotBefore:   time.Now().Add(-past),
-		NotAfter:    time.Now().Add(left),
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{dnsName},
-	}, signer.Public())
+	template.NotBefore, template.NotAfter = time.Now().Add(-past), time.Now().Add(left)
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	issued, err := a.Sign(template, signer.Public())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,7 +16,10 @@ import (
 )
 
 // Cluster is an API server and its administrator, whoever runs it.
-type Cluster struct{ admin *rest.Config }
+type Cluster struct {
+	admin    *rest.Config
+	caInFile bool // kubeconfigs name the file ClusterCAFile beside them
+}
 
 // NewCluster is the one that the configuration reaches. What it names in files is read now.
 func NewCluster(admin *rest.Config) (*Cluster, error) {
@@ -80,9 +83,18 @@ func (c *Cluster) WriteAdminKubeconfig(dir string) (string, error) {
 	return c.writeKubeconfig(dir, "admin", &clientcmdapi.AuthInfo{ClientCertificateData: c.admin.CertData, ClientKeyData: c.admin.KeyData})
 }
 
+// ClusterCAFile is in the folder of a kubeconfig that names its cluster's CA by a file.
+const ClusterCAFile = "cluster-ca.crt"
+
 func (c *Cluster) writeKubeconfig(dir, user string, credentials *clientcmdapi.AuthInfo) (string, error) {
 	config := clientcmdapi.NewConfig()
 	config.Clusters["lab"] = &clientcmdapi.Cluster{Server: c.admin.Host, CertificateAuthorityData: c.admin.CAData, TLSServerName: c.admin.ServerName}
+	if c.caInFile {
+		config.Clusters["lab"].CertificateAuthority, config.Clusters["lab"].CertificateAuthorityData = ClusterCAFile, nil
+		if err := writeFile(filepath.Join(dir, ClusterCAFile), c.admin.CAData); err != nil {
+			return "", err
+		}
+	}
 	config.AuthInfos[user] = credentials
 	config.Contexts["lab"] = &clientcmdapi.Context{Cluster: "lab", AuthInfo: user}
 	config.CurrentContext = "lab"

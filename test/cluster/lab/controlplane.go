@@ -9,12 +9,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -26,6 +29,7 @@ type ControlPlane struct {
 	// On the same addresses and data:
 	startEtcd      func() (*Process, error)
 	startAPIServer func(flags ...string) (*Process, error)
+	etcdURL        string
 }
 
 // Project is the folder that holds this checkout.
@@ -82,6 +86,7 @@ func StartControlPlane(dir string) (_ *ControlPlane, err error) {
 		return nil, err
 	}
 	etcdURL, peerURL := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
+	c.etcdURL = etcdURL
 	c.startEtcd = func() (*Process, error) {
 		return StartProcess("etcd", dir, etcdBinary, "--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
 			"--listen-client-urls="+etcdURL, "--advertise-client-urls="+etcdURL,
@@ -158,6 +163,34 @@ func (c *ControlPlane) APIServerLog() string { return c.apiserver.Output() }
 // LinkToAPIServer is a way to it beside the straight one.
 func (c *ControlPlane) LinkToAPIServer() (*Link, error) {
 	return NewLink(strings.TrimPrefix(c.Server(), "https://"))
+}
+
+// StopAPIServer sends it SIGTERM, on which it takes no more connections but waits for whoever has one, and ends it at once when
+// that has taken as long as the patience.
+func (c *ControlPlane) StopAPIServer(patience time.Duration) { _ = c.apiserver.Stop(patience) }
+
+// Compact has etcd forget the past: every version of an object but the last.
+func (c *ControlPlane) Compact(ctx context.Context) error {
+	namespaces, err := c.Admin().CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	// The version of a list is the revision of the whole store.
+	body := fmt.Sprintf(`{"revision": %q, "physical": true}`, namespaces.ResourceVersion)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.etcdURL+"/v3/kv/compaction", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(answer.Body)
+		return fmt.Errorf("compaction to %s: %s: %s", namespaces.ResourceVersion, answer.Status, text)
+	}
+	return nil
 }
 
 // KillAPIServer ends it at once: SIGTERM would wait for its watchers.

@@ -49,6 +49,8 @@ type Signet struct {
 	Records string // audit and process logs: the same folder, unless set otherwise
 	// Arguments of `signet serve` beside those that its role needs.
 	Arguments []string
+	// What it takes for the time of day; nil: the machine's clock.
+	Clock *Clock
 	// Where Signet keeps its serving certificate itself, for the name localhost, in the account's namespace; empty: in files.
 	ServingSecret string
 
@@ -168,7 +170,11 @@ func (s *Signet) Launch(role string) (*Process, error) {
 			args = append(args, "--tls-cert", certificate, "--tls-key", key)
 		}
 	}
-	return StartProcess("signet-"+role, s.Records, s.binary, append(args, s.Arguments...)...)
+	command := exec.Command(s.binary, append(args, s.Arguments...)...)
+	if s.Clock != nil {
+		command.Env = append(os.Environ(), s.Clock.Environment()...)
+	}
+	return startCommand("signet-"+role, s.Records, command)
 }
 
 // Serve starts the role and returns when it says that it is ready: on /readyz, or in its log where it listens nowhere.

@@ -34,7 +34,8 @@ struct World {
             .synced = synced,
             .now = kNow,
             .tick = tick,
-            .may_sign = may_sign};
+            .may_sign = may_sign,
+            .clock_lead = [this](auto now, auto at) { return now == kNow && at == tick ? clock_lead : std::nullopt; }};
   }
   [[nodiscard]] CertificateSigningRequest stored() const { return api.stored(csr.name).value(); }
 
@@ -48,6 +49,7 @@ struct World {
   const Policy* policy = &fixture_policy();
   bool synced = true;
   std::function<bool()> may_sign;
+  std::optional<std::chrono::seconds> clock_lead;
 };
 
 /// Whether exactly one certificate is told of as published, and it is the one that stands there.
@@ -183,6 +185,37 @@ TEST_CASE("while it is known that the log cannot be written nothing is tried") {
   CHECK(world.reconcile().outcome == (review == "workload-ecdsa" ? Outcome::kPublished : Outcome::kFailed));
 }
 
+TEST_CASE("nothing is signed while the clock is too far from the API server's, of which the last word is asked for") {
+  using std::chrono::seconds;
+  struct Row {
+    const char* name;
+    std::optional<seconds> known;
+    std::optional<seconds> heard;  // when it is asked for
+    const char* message;           // empty: it is signed
+  };
+  const Row row = GENERATE(values<Row>({
+      {"not known", {}, {}, ""},
+      {"a little ahead", seconds(240), {}, ""},
+      {"a little behind", seconds(-240), {}, ""},
+      {"too far ahead", seconds(241), seconds(242), "not signed: the clock is 242 s ahead of the API server's"},
+      {"too far behind", seconds(-7200), seconds(-7200), "not signed: the clock is 7200 s behind the API server's"},
+      {"only what was known was wrong", seconds(7200), seconds(1), ""},
+  }));
+  INFO(row.name);
+  World world("workload-ecdsa");
+  world.clock_lead = row.known;
+  if (row.heard) {
+    world.api.gets.push_back({.before = {}, .then = [&] { world.clock_lead = row.heard; }, .after = {}});
+  }
+  const ReconcileResult result = world.reconcile();
+  CHECK(result.message == row.message);
+  const bool is_signed = std::string(row.message).empty();
+  CHECK(result.outcome == (is_signed ? Outcome::kPublished : Outcome::kRetry));
+  CHECK(result.transient == !is_signed);
+  CHECK(world.log.events() == (is_signed ? "issued published" : ""));
+  CHECK(world.api.gets.empty());
+}
+
 TEST_CASE("a request that changed meanwhile is read again and judged anew") {
   World world("workload-ecdsa");
   world.api.touch(world.csr.name, [](auto& csr) { csr.labels["new"] = "label"; });
@@ -238,13 +271,28 @@ TEST_CASE("a request that is gone, or another's by now, gets nothing") {
 }
 
 TEST_CASE("a certificate that the API server will not have is discarded with its words and tried again later") {
-  const Kind kind = GENERATE(Kind::kForbidden, Kind::kUnauthorized, Kind::kInvalid);
+  const Kind kind = GENERATE(Kind::kForbidden, Kind::kInvalid);
   World world("workload-ecdsa");
   world.api.patches.push_back({.before = kube_error(kind, "no"), .then = {}, .after = {}});
-  CHECK(world.reconcile().outcome == Outcome::kRetry);
+  const ReconcileResult result = world.reconcile();
+  CHECK(result.outcome == Outcome::kRetry);
+  CHECK_FALSE(result.transient);
   CHECK(world.log.events() == "issued discarded");
   CHECK(world.log.records.back().message == "status.certificate: no");
   CHECK(world.unsettled.size() == 0);
+}
+
+TEST_CASE("while our token is not accepted a certificate is kept, and sent again, the same") {
+  World world("workload-ecdsa");
+  for (int i = 0; i < 3; ++i) {
+    world.api.patches.push_back({.before = kube_error(Kind::kUnauthorized, "who?"), .then = {}, .after = {}});
+    const ReconcileResult result = world.reconcile();
+    CHECK(result.outcome == Outcome::kRetry);
+    CHECK(result.transient);
+  }
+  CHECK(world.log.events() == "issued");
+  CHECK(world.reconcile().outcome == Outcome::kPublished);
+  CHECK(world.log.events() == "issued published");
 }
 
 TEST_CASE("who may not sign any more writes nothing, and the log says so of a certificate that was issued") {
@@ -312,6 +360,7 @@ TEST_CASE("a write without an answer is settled whether or not it took effect") 
                                      : FakeKubeApi::Mishap{.before = error, .then = {}, .after = {}});
   const ReconcileResult first = world.reconcile();
   CHECK(first.outcome == Outcome::kRetry);
+  CHECK(first.transient == (kind != Kind::kBadResponse));
   CHECK(first.unsettled);
   CHECK(world.log.events() == "issued");
   CHECK(world.unsettled.size() == 1);

@@ -195,6 +195,40 @@ TEST_CASE("what waits for the log comes back soon, however long others wait") {
   CHECK(journal.wait_for(2) == std::vector<std::string>(2, "a@1"));
 }
 
+TEST_CASE("what the API server's absence kept from being decided comes back soon, however often it has come back") {
+  // Nothing would come back again within the test but for the transient wait.
+  SigningQueue::Options slow = options(1, std::chrono::hours(1));
+  slow.longest_transient_wait = std::chrono::milliseconds(1);
+  Journal journal;
+  SigningQueue queue(slow, [&](const CertificateSigningRequest& csr, auto) {
+    journal.write(csr);
+    ReconcileResult result = again();
+    result.transient = true;
+    return result;
+  });
+  queue.add(request("a"));
+  CHECK(journal.wait_for(10).size() >= 10);
+}
+
+TEST_CASE("of many that wait to be tried again only so many are tried in a second") {
+  constexpr int kRequests = 60;
+  SigningQueue::Options few = options(4);
+  few.most_tries_per_second = 100;
+  std::atomic<int> tries = 0;
+  std::atomic<SigningQueue::Clock::duration> last{};
+  const auto begin = SigningQueue::Clock::now();
+  Journal journal;
+  SigningQueue queue(few, [&](const CertificateSigningRequest& csr, auto) {
+    const bool first = ++tries <= kRequests;
+    if (!first) journal.write(csr);
+    last = SigningQueue::Clock::now() - begin;
+    return first ? again() : done();
+  });
+  for (int i = 0; i < kRequests; ++i) queue.add(request(std::to_string(i)));
+  CHECK(journal.wait_for(kRequests).size() == kRequests);
+  CHECK(last.load() >= std::chrono::seconds(kRequests - 4) / 100);
+}
+
 TEST_CASE("a request keeps the time at which it came until it is decided") {
   Journal journal;
   std::vector<SigningQueue::Clock::time_point> since;

@@ -19,13 +19,21 @@ TEST_CASE("Waits double up to the longest, and a random half of each is left out
   CHECK(backoff.next() == 99ms);
 }
 
-TEST_CASE("A server's Retry-After makes a wait longer, never shorter, and not longer than five minutes") {
-  Backoff backoff(10'000ms, 10'000ms, [] { return 0.0; });
-  CHECK(backoff.next(0s) == 5s);
-  CHECK(backoff.next(5s) == 5s);
-  CHECK(backoff.next(7s) == 7s);
-  CHECK(backoff.next(300s) == 300s);
-  CHECK(backoff.next(std::chrono::seconds::max()) == 300s);
+TEST_CASE("A server's Retry-After makes a wait longer, never shorter, and not longer than four seconds") {
+  Backoff backoff(2'000ms, 2'000ms, [] { return 0.0; });
+  CHECK(backoff.next(0s) == 1s);
+  CHECK(backoff.next(1s) == 1s);
+  CHECK(backoff.next(3s) == 3s);
+  CHECK(backoff.next(4s) == 4s);
+  CHECK(backoff.next(std::chrono::seconds::max()) == 4s);
+}
+
+TEST_CASE("A wait that must not be long goes no further, and later ones go on from there") {
+  Backoff backoff(1'000ms, 60'000ms, [] { return 0.999; });
+  const auto longest = 2'000ms;
+  for (const auto expected : {999ms, 1999ms, 1999ms}) CHECK(backoff.next({}, longest) == expected);
+  for (const auto expected : {1999ms, 3998ms, 7996ms}) CHECK(backoff.next() == expected);
+  CHECK(backoff.next({}, longest) == 1999ms);
 }
 
 }  // namespace

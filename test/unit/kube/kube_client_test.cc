@@ -120,7 +120,7 @@ TEST_CASE("Every HTTP status becomes a kind of error with the server's message")
   };
   const Row rows[] = {
       {400, R"({"message":"bad"})", Kind::kInvalid, "bad", false},
-      {401, R"({"message":"Unauthorized"})", Kind::kUnauthorized, "Unauthorized", false},
+      {401, R"({"message":"Unauthorized"})", Kind::kUnauthorized, "Unauthorized", true},
       {403, R"({"message":"no"})", Kind::kForbidden, "no", false},
       {404, R"({"message":"not found"})", Kind::kNotFound, "not found", false},
       {409, R"({"message":"changed"})", Kind::kConflict, "changed", false},

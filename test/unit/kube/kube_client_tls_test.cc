@@ -155,5 +155,77 @@ TEST_CASE("A token file is read anew when it has changed") {
   CHECK(server.seen().size() == 3);
 }
 
+TEST_CASE("Who is not known by the token of the file is asked for once more by another that stands there by then") {
+  const bool replaces = GENERATE(false, true);
+  const TemporaryFile token("first");
+  FakeApiServer server(cluster().server, [&](const httplib::Request& request, httplib::Response& response) {
+    response.status = request.get_header_value("Authorization") == "Bearer second" ? 200 : 401;
+    response.set_content(csr_json("a"), "application/json");
+    if (replaces) token.replace("second");
+  });
+  ClusterAccess access = server.access(cluster().ca);
+  access.token_file = token.path();
+  CHECK(connect(access)->get_csr("a").has_value() == replaces);
+  CHECK(server.seen().size() == (replaces ? 2 : 1));
+}
+
+TEST_CASE("The file of the cluster's CA is read anew when it has changed, and counts for every connection") {
+  const TestIdentity next_ca = make_test_ca("next cluster ca");
+  const TemporaryFile ca(cluster().ca.certificate_pem());
+  FakeApiServer server(make_test_leaf(next_ca, "kube-apiserver", "IP:127.0.0.1"), always(200, csr_json("a")));
+  ClusterAccess access = server.access(cluster().ca);
+  access.ca_file = ca.path();
+  const auto client = connect(access);
+  const std::string refused = "the server's certificate is refused: unable to get local issuer certificate";
+  const std::string other = cluster().ca.certificate_pem();
+  const std::string next = next_ca.certificate_pem();
+  struct Row {
+    const char* name;
+    std::string text;
+    std::string error;  // its end; empty: the server is asked
+  };
+  const Row rows[] = {
+      {"the one before", other, refused},
+      {"nonsense", "nonsense", refused + " (not read: the cluster's CA is not a PEM certificate)"},
+      {"the beginning of both", other + next.substr(0, next.size() / 2),
+       refused + " (not read: the cluster's CA is not a PEM certificate)"},
+      {"both", other + next, ""},
+      {"nothing, so what was last stays", "", ""},
+      {"the new one", next, ""},
+      {"the one before again, with a connection open", other, refused},
+      {"the new one again", next, ""},
+  };
+  for (const Row& row : rows) {
+    INFO(row.name);
+    ca.replace(row.text);
+    const auto csr = client->get_csr("a");
+    REQUIRE(csr.has_value() == row.error.empty());
+    if (!csr) CHECK_THAT(csr.error().message, Catch::EndsWith(row.error));
+    const auto watched = client->watch_csrs("", {"1", std::chrono::seconds(1)}, {}, {});
+    CHECK((watched || watched.error().kind != Kind::kTransport) == row.error.empty());
+  }
+}
+
+TEST_CASE("The files of the client certificate are read anew when both have changed") {
+  const TestIdentity client_ca = make_test_ca("client ca");
+  const TestIdentity expired = make_test_leaf(make_test_ca("another ca"), "signet", "");
+  const TestIdentity renewed = make_test_leaf(client_ca, "signet", "");
+  const TemporaryFile certificate(expired.certificate_pem());
+  const TemporaryFile key(expired.key_pem());
+  FakeApiServer server(cluster().server, always(200, csr_json("a")), &client_ca);
+  ClusterAccess access = server.access(cluster().ca);
+  access.client_certificate_pem = expired.certificate_pem();
+  access.client_key_pem = expired.key_pem();
+  access.client_certificate_file = certificate.path();
+  access.client_key_file = key.path();
+  const auto client = connect(access);
+  CHECK_FALSE(client->get_csr("a").has_value());
+  certificate.replace(renewed.certificate_pem());
+  CHECK_THAT(client->get_csr("a").error().message,
+             Catch::EndsWith("(not read: the client key is not that of the client certificate)"));
+  key.replace(renewed.key_pem());
+  CHECK(client->get_csr("a").has_value());
+}
+
 }  // namespace
 }  // namespace signet

@@ -65,6 +65,9 @@ TEST_CASE("A kubeconfig with its data inside is read") {
   CHECK(access->ca_pem == "ca");
   CHECK(access->client_certificate_pem == "cert");
   CHECK(access->client_key_pem == "key");
+  CHECK(access->ca_file.empty());
+  CHECK(access->client_certificate_file.empty());
+  CHECK(access->client_key_file.empty());
   CHECK(access->token.empty());
   CHECK(access->token_file.empty());
 }
@@ -86,6 +89,9 @@ TEST_CASE("Paths in a kubeconfig are relative to its folder, and absolute ones s
   CHECK(access->ca_pem == "the ca");
   CHECK(access->client_certificate_pem == "the cert");
   CHECK(access->client_key_pem == "the key");
+  CHECK(access->ca_file == folder.path() + "/pki/ca.crt");
+  CHECK(access->client_certificate_file == folder.path() + "/cert.pem");
+  CHECK(access->client_key_file == key);
   CHECK(access->token_file == folder.path() + "/token");
 }
 
@@ -222,6 +228,7 @@ TEST_CASE("A pod's service account is read from its folder") {
   CHECK(access->host == "fd00::1");
   CHECK(access->port == 443);
   CHECK(access->ca_pem == "the ca");
+  CHECK(access->ca_file == folder.path() + "/ca.crt");
   CHECK(access->token_file == folder.path() + "/token");
 
   environment.port = "https";

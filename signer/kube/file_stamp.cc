@@ -1,4 +1,4 @@
-#include "tools/signet/file_stamp.h"
+#include "signer/kube/file_stamp.h"
 
 #include <sys/stat.h>
 
