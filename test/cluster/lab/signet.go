@@ -51,6 +51,7 @@ type Signet struct {
 	Arguments []string
 	// Where Signet keeps its serving certificate itself, for the name localhost, in the account's namespace; empty: in files.
 	ServingSecret string
+	SeccompFile   string // the profile that it runs under; empty: none
 
 	binary     string
 	account    *Account
@@ -168,7 +169,7 @@ func (s *Signet) Launch(role string) (*Process, error) {
 			args = append(args, "--tls-cert", certificate, "--tls-key", key)
 		}
 	}
-	return StartProcess("signet-"+role, s.Records, s.binary, append(args, s.Arguments...)...)
+	return startUnder(s.SeccompFile, "signet-"+role, s.Records, s.binary, append(args, s.Arguments...)...)
 }
 
 // Serve starts the role and returns when it says that it is ready: on /readyz, or in its log where it listens nowhere.
