@@ -92,7 +92,7 @@ struct VerifiedLogs {
 /// are hashes of lines that were kept elsewhere; what stands before a line whose hash is known is what stood there.
 ///
 /// Logs that continue each other are added in their order. Memory: some 100 bytes for each request that was published
-/// or refused, some 300 for each certificate that has no end.
+/// or refused, some 600 for each certificate that has no end.
 class LogVerification {
  public:
   explicit LogVerification(std::set<std::string> expected_heads = {}) {

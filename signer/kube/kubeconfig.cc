@@ -38,8 +38,8 @@ std::string text_of(const YamlNode& map, const std::string& key) {
   if (node == nullptr) return {};
   if (node->kind != YamlNode::Kind::kScalar) throw Refusal{node, key + " must be a string"};
   if (node->ambiguous) {
-    throw Refusal{node, key + " must be a string; " + in_quotes(node->scalar) +
-                            " without quotes is something else to YAML readers: quote it"};
+    // Without the value: it may be a token.
+    throw Refusal{node, key + " must be a string; without quotes it is something else to YAML readers: quote it"};
   }
   return node->scalar;
 }
@@ -163,6 +163,7 @@ bool is_path(std::string_view path) {
 
 tl::expected<ClusterAccess, std::string> parse_server_url(std::string_view url) {
   constexpr std::string_view kScheme = "https://";
+  if (url.find('@') != std::string_view::npos) return Unexpected("must not have a user or a password");
   const auto refuse = [url](std::string_view rule) {
     return Unexpected('"' + std::string(url.substr(0, 256)) + "\" " + std::string(rule));
   };

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tools/signet/command.h"
+#include "tools/signet/process_privacy.h"
 
 namespace {
 
@@ -39,6 +40,10 @@ void print_usage(std::ostream& out) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const auto kept = signet::keep_memory_private(); !kept) {
+    std::cerr << "signet: " << kept.error() << "\n";
+    return signet::kExitUsage;
+  }
   // Threads mostly wait: without a bound each would keep the memory that it once needed.
   mallopt(M_ARENA_MAX, std::max(4, 2 * static_cast<int>(std::thread::hardware_concurrency())));
   // A peer that hangs up is an error to be handled where it is written to, not the end of the process.

@@ -13,8 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Launch runs what a pod of that Deployment would, with its account, arguments and volumes, and more arguments; its ports are
-// on loopback.
+// Launch runs what a pod of that Deployment would, with its account, arguments, volumes and, where it has one of its own, seccomp
+// profile, and more arguments; its ports are on loopback.
 func (i *Installation) Launch(ctx context.Context, deployment string, more ...string) (*Process, error) {
 	var spec *corev1.PodSpec
 	for _, object := range i.Objects {
@@ -57,7 +57,19 @@ func (i *Installation) Launch(ctx context.Context, deployment string, more ...st
 	if len(spec.Containers[0].Ports) > 0 {
 		args = append(args, "--listen", fmt.Sprintf("127.0.0.1:%d", i.port))
 	}
-	return StartProcess(deployment, i.Logs, i.binary, append(args, more...)...)
+	profile := ""
+	if confinement := spec.SecurityContext.SeccompProfile; confinement.Type == corev1.SeccompProfileTypeLocalhost {
+		folder, err := SeccompFolder()
+		if err != nil {
+			return nil, err
+		}
+		profile = filepath.Join(folder, *confinement.LocalhostProfile)
+	}
+	command, err := Confined(profile, i.binary, append(args, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	return startCommand(deployment, i.Logs, command)
 }
 
 // AwaitReady waits for /readyz and gives up when the process ends.

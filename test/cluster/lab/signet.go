@@ -53,6 +53,7 @@ type Signet struct {
 	Clock *Clock
 	// Where Signet keeps its serving certificate itself, for the name localhost, in the account's namespace; empty: in files.
 	ServingSecret string
+	SeccompFile   string // the profile that it runs under; empty: none
 
 	binary     string
 	account    *Account
@@ -170,9 +171,12 @@ func (s *Signet) Launch(role string) (*Process, error) {
 			args = append(args, "--tls-cert", certificate, "--tls-key", key)
 		}
 	}
-	command := exec.Command(s.binary, append(args, s.Arguments...)...)
+	command, err := Confined(s.SeccompFile, s.binary, append(args, s.Arguments...)...)
+	if err != nil {
+		return nil, err
+	}
 	if s.Clock != nil {
-		command.Env = append(os.Environ(), s.Clock.Environment()...)
+		command.Env = append(command.Environ(), s.Clock.Environment()...)
 	}
 	return startCommand("signet-"+role, s.Records, command)
 }
