@@ -107,9 +107,10 @@ bool is_printable(char c) {
          kPunctuation.find(c) != std::string_view::npos;
 }
 
-// Whether a text is of the characters of its type (X.680 §41), which OpenSSL asks of UTF-8 alone and other readers of
-// them all. Of what TeletexString holds beyond ASCII everybody makes something else. True for what is no text.
-bool has_its_characters(const ASN1_STRING& value) {
+// Whether a text has the characters of its type (X.680 §41), which OpenSSL asks of UTF-8 alone and other readers of
+// them all. Of what TeletexString holds beyond ASCII everybody makes something else, and of the types with characters
+// of two or four bytes, which no request needs (RFC 5280 §4.1.2.4). True for what is no text.
+bool is_read_alike(const ASN1_STRING& value) {
   const std::string_view bytes = bytes_of(value);
   switch (ASN1_STRING_type(&value)) {
     case V_ASN1_PRINTABLESTRING:
@@ -118,8 +119,10 @@ bool has_its_characters(const ASN1_STRING& value) {
       return bytes.find_first_not_of("0123456789 ") == std::string_view::npos;
     case V_ASN1_IA5STRING:
     case V_ASN1_T61STRING:
-    case V_ASN1_VISIBLESTRING:
       return std::ranges::all_of(bytes, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    case V_ASN1_BMPSTRING:
+    case V_ASN1_UNIVERSALSTRING:
+      return false;
     default:
       return true;
   }
@@ -138,8 +141,9 @@ tl::expected<std::vector<std::string>, std::string> subject_names(const X509_NAM
     const ASN1_OBJECT* const type = X509_NAME_ENTRY_get_object(entry);
     const int nid = OBJ_obj2nid(type);
     const std::string name = nid == NID_undef ? dotted(type) : OBJ_nid2sn(nid);
-    if (!has_its_characters(*value)) {
-      return tl::unexpected("subject: the text of " + name + " is not of the characters that its type has");
+    if (!is_read_alike(*value)) {
+      return tl::unexpected("subject: the text of " + name +
+                            " has a type or characters that not everybody reads alike");
     }
     unsigned char* text = nullptr;
     const int size = ASN1_STRING_to_UTF8(&text, value);

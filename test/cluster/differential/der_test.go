@@ -182,7 +182,7 @@ var texts = []string{
 	"spiffe://cluster.local/ns/bar/sa/app", "SPIFFE://cluster.local/ns/foo/sa/app", "spiffe://cluster.local/ns/foo/sa/%61pp",
 	"spiffe://cluster.local:443/ns/foo/sa/app", "spiffe://user@cluster.local/ns/foo/sa/app", "spiffe://cluster.local/ns/foo/sa/app#x",
 	"spiffe://cluster.local/ns/foo/sa/app?x", "://", "a b", "*.foo.svc", "istiod.istio-system.svc", "istiod.istio-system.svc.",
-	"ISTIOD.istio-system.svc", "..", "a@b", "a*b&c", "x\x7f", "\x00\x61", "http://[::1", "spiffe://cluster.local\\ns\\foo",
+	"ISTIOD.istio-system.svc", "\xff\xfe", "\x00a\x00\x00", "\xd8\x00\xdc\x00", "\xfd\xd0", "..", "a@b", "a*b&c", "x\x7f", "\x00\x61", "http://[::1", "spiffe://cluster.local\\ns\\foo",
 }
 
 var harmful = []change{

@@ -271,7 +271,7 @@ TEST_CASE("attributes and extensions are judged one by one") {
   }
 }
 
-TEST_CASE("a subject is of texts that have the characters of their types") {
+TEST_CASE("a subject is of texts that everybody reads alike") {
   struct Row {
     std::string name;
     unsigned char tag;
@@ -290,6 +290,8 @@ TEST_CASE("a subject is of texts that have the characters of their types") {
       {"TeletexString", 0x14, "a", true},
       {"Latin-1 in it, or whatever", 0x14, "\xe4", false},
       {"UTF8String", 0x0c, "\xc3\xa4", true},
+      {"BMPString", 0x1e, "\0a"s, false},
+      {"UniversalString", 0x1c, "\0\0\0a"s, false},
       {"BIT STRING", 0x03, "\x00\xff"s, true},
   };
   for (const Row& row : rows) {
@@ -298,7 +300,7 @@ TEST_CASE("a subject is of texts that have the characters of their types") {
     request.subject = der(0x30, {der(0x31, {der(0x30, {oid("O"), der(row.tag, {row.text})})})});
     CHECK(to_text(parse_pkcs10(pem(request.build()))) ==
           (row.sound ? "ECDSA-P256" + kWorkload
-                     : "error: subject: the text of O is not of the characters that its type has"));
+                     : "error: subject: the text of O has a type or characters that not everybody reads alike"));
   }
 }
 
