@@ -328,7 +328,7 @@ func valuesUnder(output, label string) []string {
 	lines := strings.Split(output, "\n")
 	for i, line := range lines[:len(lines)-1] {
 		if strings.HasPrefix(strings.TrimSpace(line), label) {
-			values = append(values, strings.TrimSpace(lines[i+1]))
+			values = append(values, strings.TrimLeft(lines[i+1], " "))
 		}
 	}
 	return values
@@ -368,7 +368,7 @@ func opensslNamesDiffer(printed string, signet *facts) error {
 			rest = strings.TrimSuffix(rest, ", ")
 			continue
 		}
-		after, found := strings.CutPrefix(rest, strings.TrimSpace(expected+name.Value))
+		after, found := strings.CutPrefix(rest, expected+name.Value)
 		if !found {
 			return differ("names", fmt.Sprint(signet.Names), printed)
 		}
