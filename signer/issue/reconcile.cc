@@ -83,8 +83,8 @@ struct Ending {
   std::optional<KubeError> error = {};  // which kept us from knowing more
 };
 
-// Whether the API server has said no, so that this very request, at least, had no effect. Who was not known to it is
-// not told so: he will be, and then the same certificate will do.
+// Whether the API server has said no, so that this very request, at least, had no effect. That it does not know us is
+// no such no: the token will be replaced, and then the same certificate will do.
 bool is_refusal(const KubeError& error) {
   switch (error.kind) {
     case KubeError::Kind::kForbidden:

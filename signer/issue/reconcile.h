@@ -16,8 +16,8 @@
 
 namespace signet {
 
-/// Certificates that were issued and sent to the API server, which did not answer: whether they were published is not
-/// known. Safe for many threads.
+/// Certificates that were issued and sent to the API server, which did not answer, or not know us: whether they were
+/// published is not known. Safe for many threads.
 class UnsettledCertificates {
  public:
   struct Entry {
@@ -91,10 +91,10 @@ struct ReconcileResult {
 /// A request that is approved and that the policy grants *now* is signed by its signer's CA, the `issued` record is
 /// made durable, and only then is the certificate written, under the condition that the object is still the one that
 /// was judged (uid and resourceVersion); then the log is told `published`, or `discarded` with the reason. One that was
-/// changed meanwhile is read again and judged anew, a few times. A write that got no answer is repeated, the same,
-/// until its end is known; where the request is gone by then, the log is told `published`, and that it is presumed. A
-/// request that the policy does not grant gets the condition Failed, which is final and is therefore written only when
-/// synced; the log is told `refused` first.
+/// changed meanwhile is read again and judged anew, a few times. A write that got no answer, or 401, is repeated, the
+/// same, until its end is known; where the request is gone by then, the log is told `published`, and that it is
+/// presumed. A request that the policy does not grant gets the condition Failed, which is final and is therefore
+/// written only when synced; the log is told `refused` first.
 ///
 /// One that nobody has approved yet is approved where the policy leaves that to us (signers[].approval) and grants it;
 /// who asks for himself must do so from a pod that is alive (live_pod.h). Else it waits.
