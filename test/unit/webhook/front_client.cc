@@ -114,6 +114,16 @@ bool RawClient::send_plain(std::string_view bytes) {
   return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
 }
 
+std::string RawClient::key_updates(int times, std::string_view then) {
+  SSL_set0_wbio(ssl_.get(), BIO_new(BIO_s_mem()));
+  for (int i = 0; i < times; ++i) {
+    SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(ssl_.get());
+  }
+  send(then);
+  return contents(SSL_get_wbio(ssl_.get()));
+}
+
 bool RawClient::fill() {
   std::array<char, 4096> buffer;
   std::size_t count = 0;

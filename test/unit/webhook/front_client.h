@@ -54,6 +54,9 @@ class RawClient {
   bool send(std::string_view bytes);
   // Over TCP, past TLS.
   bool send_plain(std::string_view bytes);
+  // What that many changes of the keys and then these bytes look like on the wire. Nothing may be sent over TLS any
+  // more.
+  std::string key_updates(int times, std::string_view then);
   // The next answer of the connection, by its Content-Length; nullopt when it ends before.
   std::optional<Answer> receive();
   // True when the server ends the connection with nothing more to say.

@@ -9,6 +9,7 @@
 #include <future>
 #include <latch>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -280,6 +281,31 @@ TEST_CASE("A client is served however many strangers sit at the cap") {
     REQUIRE(client.handshake());
     CHECK(is_served(client));
   }
+}
+
+TEST_CASE("A client that changes its keys without end keeps nobody else waiting") {
+  FrontLimits limits;
+  limits.threads = 1;
+  std::mutex mutex;
+  std::vector<std::string> bodies;
+  const auto front = serve(limits, [&](const HttpRequest& request) {
+    const std::lock_guard lock(mutex);
+    bodies.emplace_back(request.body);
+    return echo(request);
+  });
+  RawClient client(front->port());
+  REQUIRE(client.handshake());
+  RawClient stranger(front->port());
+  REQUIRE(stranger.handshake(TLS1_3_VERSION));
+  const std::string flood = stranger.key_updates(100'000, head(4) + "last");
+  auto flooding = std::async(std::launch::async, [&] { return stranger.send_plain(flood); });
+  for (int i = 0; i < 5; ++i) {
+    CHECK(is_served(client));
+  }
+  REQUIRE(flooding.get());
+  CHECK(stranger.receive().value_or(Answer{}).body == "last");
+  REQUIRE(bodies.size() == 6);
+  CHECK(bodies.back() == "last");
 }
 
 TEST_CASE("Half-sent bodies together are bounded and the oldest goes first") {
