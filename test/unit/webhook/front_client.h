@@ -38,11 +38,12 @@ struct Answer {
 
 using SslSessionPtr = OpensslPtr<SSL_SESSION, SSL_SESSION_free>;
 
-// A client on 127.0.0.1 that sends what it is told, byte by byte, and believes any certificate. What it waits for comes
+// A client of 127.0.0.1 that sends what it is told, byte by byte, and believes any certificate. What it waits for comes
 // or, after half a minute, does not.
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port);
+  // `source`: the IPv4 address that it comes from, of this machine.
+  explicit RawClient(std::uint16_t port, const char* source = "127.0.0.1");
 
   // What to show when the server asks for a certificate: leaf and intermediates with the leaf's key, PEM.
   void show(const TlsIdentity& identity);

@@ -26,6 +26,9 @@ using test::Answer;
 using test::eventually;
 using test::RawClient;
 
+// Where strangers come from who are not where the clients are.
+constexpr const char* kStranger = "127.0.0.2";
+
 const TlsIdentity& identity() {
   static const TlsIdentity made = test::make_identity();
   return made;
@@ -225,6 +228,87 @@ TEST_CASE("A connection that was answered keeps its place against any number of 
     CHECK(is_served(client));
   }
   CHECK(eventually([&] { return front->counts().closed_for_room == 95; }));
+}
+
+TEST_CASE("At the cap the address that has the most connections gives one up, though others are idle for longer") {
+  FrontLimits limits;
+  limits.threads = 1;
+  limits.max_connections = 8;
+  limits.patience_at_cap = 1h;
+  const auto front = serve(limits);
+  std::deque<RawClient> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(front->port());
+    REQUIRE(clients.back().handshake());
+    REQUIRE(is_served(clients.back()));
+  }
+  std::deque<RawClient> strangers;
+  for (int i = 0; i < 50; ++i) {
+    strangers.emplace_back(front->port(), kStranger);
+    REQUIRE(strangers.back().handshake());
+    REQUIRE(is_served(strangers.back()));
+  }
+  CHECK(front->counts().closed_for_room == 45);
+  for (RawClient& client : clients) {
+    CHECK(is_served(client));
+  }
+}
+
+TEST_CASE("A client that has just come keeps its place, however many come after it from another address") {
+  FrontLimits limits;
+  limits.threads = 1;
+  limits.max_connections = 8;
+  const auto front = serve(limits);
+  RawClient client(front->port());
+  REQUIRE(eventually([&] { return front->counts().accepted == 1; }));
+  std::deque<RawClient> strangers;
+  for (int i = 0; i < 100; ++i) {
+    strangers.emplace_back(front->port(), kStranger);
+  }
+  REQUIRE(eventually([&] { return front->counts().closed_for_room == 93; }));
+  REQUIRE(client.handshake());
+  CHECK(is_served(client));
+}
+
+TEST_CASE("A client is answered before a crowd of another address that asked before him") {
+  constexpr std::size_t kCrowd = 40;
+  std::latch entered(1);
+  std::promise<void> release;
+  std::vector<std::string> order;
+  FrontLimits limits;
+  limits.threads = 1;
+  const auto front = serve(limits, [&, released = release.get_future().share()](const HttpRequest& request) {
+    if (request.body == "wait") {
+      entered.count_down();
+      released.wait();
+    }
+    order.emplace_back(request.body);
+    return echo(request);
+  });
+  RawClient client(front->port());
+  REQUIRE(client.handshake());
+  RawClient first(front->port(), kStranger);
+  REQUIRE(first.handshake());
+  std::deque<RawClient> crowd;
+  for (std::size_t i = 0; i < kCrowd; ++i) {
+    crowd.emplace_back(front->port(), kStranger);
+    REQUIRE(crowd.back().handshake());
+  }
+  REQUIRE(eventually([&] { return front->counts().idle == kCrowd + 2; }));
+  REQUIRE(first.send(head(4) + "wait"));
+  entered.wait();
+  for (RawClient& stranger : crowd) {
+    REQUIRE(stranger.send(head(5) + "crowd"));
+  }
+  REQUIRE(client.send(head(2) + "{}"));
+  release.set_value();
+  for (RawClient& stranger : crowd) {
+    CHECK(stranger.receive().value_or(Answer{}).body == "crowd");
+  }
+  CHECK(client.receive().value_or(Answer{}).body == "{}");
+  // Behind the one that was being answered, and one of the crowd.
+  REQUIRE(order.size() == kCrowd + 2);
+  CHECK((order[1] == "{}" || order[2] == "{}"));
 }
 
 TEST_CASE("When no descriptor is left an idle connection makes room for a new one") {
