@@ -18,8 +18,7 @@ namespace {
 
 constexpr std::uint64_t kWakeId = 0;
 constexpr int kEventsPerWait = 256;
-// Turns before it is looked again who has come meanwhile: whoever has is behind no more than these and one of each
-// address.
+// Turns before it is looked again who has come meanwhile.
 constexpr int kTurnsPerWait = 8;
 // A TLS record's payload (RFC 8446 §5.1), so that one read empties a record.
 constexpr std::size_t kScratchBytes = std::size_t{16} << 10;

@@ -1,9 +1,12 @@
 #include "webhook/turn_queue.h"
 
+#include <utility>
+
 namespace signet {
 
 void TurnQueue::push(const ClientAddress& address, Id id) {
-  std::deque<Id>& ids = waiting_[address];
+  by_arrival_.push_back({address, id});
+  std::deque<Id>& ids = by_address_[address];
   if (ids.empty()) {
     next_.push_back(address);
   }
@@ -11,30 +14,31 @@ void TurnQueue::push(const ClientAddress& address, Id id) {
 }
 
 std::optional<TurnQueue::Id> TurnQueue::pop() {
-  if (next_.empty()) {
+  if (empty()) {
     return std::nullopt;
+  }
+  if (std::exchange(longest_waiting_next_, !longest_waiting_next_)) {
+    const Waiting longest = by_arrival_.front();
+    remove(longest.address, longest.id);
+    return longest.id;
   }
   const ClientAddress address = next_.front();
   next_.pop_front();
-  const auto ids = waiting_.find(address);
-  const Id id = ids->second.front();
-  ids->second.pop_front();
-  if (ids->second.empty()) {
-    waiting_.erase(ids);
-  } else {
-    next_.push_back(address);
-  }
+  next_.push_back(address);
+  const Id id = by_address_.at(address).front();
+  remove(address, id);
   return id;
 }
 
 void TurnQueue::remove(const ClientAddress& address, Id id) {
-  const auto ids = waiting_.find(address);
-  if (ids == waiting_.end()) {
+  std::erase(by_arrival_, Waiting{address, id});
+  const auto ids = by_address_.find(address);
+  if (ids == by_address_.end()) {
     return;
   }
   std::erase(ids->second, id);
   if (ids->second.empty()) {
-    waiting_.erase(ids);
+    by_address_.erase(ids);
     std::erase(next_, address);
   }
 }
