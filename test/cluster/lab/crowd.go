@@ -21,7 +21,7 @@ type Crowd struct {
 	Strangers string        // their kind
 	Texts     []string      // what these say
 	Pause     time.Duration // before one comes back
-	// From how many loopback addresses they come, none of them 127.0.0.1: a pod's address is not the API server's.
+	// From how many addresses they come, none of them 127.0.0.1, as a pod's is not the API server's; 0: from 127.0.0.1.
 	Sources int
 }
 
@@ -102,8 +102,11 @@ func (c Crowd) stand(stay io.Reader) Harm {
 	})
 	var members sync.WaitGroup
 	for i := range c.Count {
-		source := i % c.Sources
-		at := door{address: c.Address, source: net.IPv4(127, 7, byte(source/250), byte(source%250+1))}
+		at := door{address: c.Address, source: net.IPv4(127, 0, 0, 1)}
+		if c.Sources > 0 {
+			source := i % c.Sources
+			at.source = net.IPv4(127, 7, byte(source/250), byte(source%250+1))
+		}
 		members.Go(func() {
 			for ctx.Err() == nil {
 				lock.Lock()

@@ -53,20 +53,31 @@ const (
 // Number in what an asking stranger says is another one each time, of ten digits.
 const Number = "##########"
 
-// Strangers believe any server.
+// strangersTLS believes any server.
 func strangersTLS(version uint16) *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true, MinVersion: version, MaxVersion: version}
 }
 
+// visit is a connection that ends with the context it was made in.
+type visit struct {
+	*net.TCPConn
+	forget func() bool
+}
+
+func (v *visit) Close() error {
+	v.forget()
+	return v.TCPConn.Close()
+}
+
 // connect is nil when the door stays shut.
-func (d door) connect(ctx context.Context) net.Conn {
+func (d door) connect(ctx context.Context) *visit {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: d.source}}
 	connection, err := dialer.DialContext(ctx, "tcp", d.address)
 	if err != nil {
 		return nil
 	}
-	context.AfterFunc(ctx, func() { _ = connection.Close() })
-	return connection
+	tcp := connection.(*net.TCPConn)
+	return &visit{tcp, context.AfterFunc(ctx, func() { _ = tcp.Close() })}
 }
 
 func (d door) greet(ctx context.Context) *tls.Conn {
@@ -186,7 +197,7 @@ func deaf(request string) stranger {
 			return
 		}
 		defer connection.Close()
-		_ = connection.NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
+		_ = connection.NetConn().(*visit).SetReadBuffer(4 << 10)
 		for {
 			if _, err := io.WriteString(connection, many); err != nil {
 				return
