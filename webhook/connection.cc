@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// Reads in a row before the other connections get their turn: 1 MiB with a record each.
-constexpr int kStepsPerTurn = 64;
+// Reads in a row before the other connections get their turn: 256 KiB with a record each.
+constexpr int kStepsPerTurn = 16;
 // OpenSSL reads a record's header, then the rest.
 constexpr int kSocketReadsPerTurn = 2 * kStepsPerTurn;
 

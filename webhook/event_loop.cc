@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <system_error>
@@ -20,6 +21,8 @@ constexpr std::uint64_t kWakeId = 0;
 constexpr int kEventsPerWait = 256;
 // Turns before it is looked again who has come meanwhile.
 constexpr int kTurnsPerWait = 8;
+// Connections that are begun meanwhile: however fast they come, most of the time is for those that are there.
+constexpr std::size_t kAdoptionsPerWait = 3;
 // A TLS record's payload (RFC 8446 §5.1), so that one read empties a record.
 constexpr std::size_t kScratchBytes = std::size_t{16} << 10;
 
@@ -79,6 +82,7 @@ void EventLoop::run() {
     }
     const TimePoint now = std::chrono::steady_clock::now();
     if (!std::exchange(draining_, true)) {
+      adopt_some(arrived_.size(), now);
       close_idle(now);
     }
     if (entries_.empty() || now >= *drain_deadline) {
@@ -144,6 +148,7 @@ void EventLoop::wait_and_serve() {
       enqueue(entry);
     }
   }
+  adopt_some(kAdoptionsPerWait, now);
   for (int turn = 0; turn < kTurnsPerWait && !queue_.empty(); ++turn) {
     const Id id = *queue_.pop();
     entries_.find(id)->second.waits = false;
@@ -165,7 +170,13 @@ void EventLoop::take_inbox(TimePoint now) {
   if (room_wanted) {
     close_least_missed(now);
   }
-  for (auto& [fd, address] : inbox) {
+  std::ranges::move(inbox, std::back_inserter(arrived_));
+}
+
+void EventLoop::adopt_some(std::size_t most, TimePoint now) {
+  for (; most > 0 && !arrived_.empty(); --most) {
+    auto [fd, address] = std::move(arrived_.front());
+    arrived_.pop_front();
     if (entries_.size() >= limits_.max_connections) {
       close_least_missed(now);
     }
@@ -345,7 +356,7 @@ void EventLoop::keep_within_memory() {
 }
 
 int EventLoop::timeout_ms(TimePoint now) const {
-  if (!queue_.empty() || next_expiry_ <= now) {
+  if (!queue_.empty() || !arrived_.empty() || next_expiry_ <= now) {
     return 0;
   }
   if (next_expiry_ == TimePoint::max()) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -80,6 +81,8 @@ class EventLoop {
 
   void wait_and_serve();
   void take_inbox(TimePoint now);
+  // At most so many of those that came.
+  void adopt_some(std::size_t most, TimePoint now);
   void enqueue(Entries::iterator entry);
   void drive(Id id, TimePoint now);
   void settle(Entries::iterator entry, Connection::Wants wants);
@@ -101,6 +104,8 @@ class EventLoop {
   Entries entries_;
   Id next_id_ = 1;
   TurnQueue queue_;
+  // Out of the inbox, and not among the entries yet.
+  std::deque<Adopted> arrived_;
   std::vector<char> scratch_;
   std::size_t buffered_bytes_ = 0;
   // No deadline is before it.
