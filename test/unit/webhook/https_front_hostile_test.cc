@@ -275,6 +275,7 @@ TEST_CASE("A client is answered before a crowd of another address that asked bef
   constexpr std::size_t kCrowd = 40;
   std::latch entered(1);
   std::promise<void> release;
+  std::mutex mutex;
   std::vector<std::string> order;
   FrontLimits limits;
   limits.threads = 1;
@@ -283,6 +284,7 @@ TEST_CASE("A client is answered before a crowd of another address that asked bef
       entered.count_down();
       released.wait();
     }
+    const std::lock_guard lock(mutex);
     order.emplace_back(request.body);
     return echo(request);
   });
@@ -307,6 +309,7 @@ TEST_CASE("A client is answered before a crowd of another address that asked bef
     CHECK(stranger.receive().value_or(Answer{}).body == "crowd");
   }
   CHECK(client.receive().value_or(Answer{}).body == "{}");
+  const std::lock_guard lock(mutex);
   // Behind the one that was being answered, and two turns of either kind at most.
   REQUIRE(order.size() == kCrowd + 2);
   CHECK(std::find(order.begin(), order.begin() + 5, "{}") != order.begin() + 5);
@@ -389,6 +392,7 @@ TEST_CASE("A client that changes its keys without end keeps nobody else waiting"
   }
   REQUIRE(flooding.get());
   CHECK(stranger.receive().value_or(Answer{}).body == "last");
+  const std::lock_guard lock(mutex);
   REQUIRE(bodies.size() == 6);
   CHECK(bodies.back() == "last");
 }
