@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <utility>
+
+#include "webhook/client_address.h"
 
 namespace signet {
 namespace {
@@ -73,10 +76,12 @@ void Acceptor::accept_one() {
     pause();
     return;
   }
-  UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  UniqueFd fd(::accept4(listener_.get(), std::bit_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (fd) {
     accepted_.fetch_add(1, std::memory_order_relaxed);
-    loop.adopt(std::move(fd));
+    loop.adopt(std::move(fd), client_address(peer));
   } else if (!concerns_one_connection(errno)) {
     // Descriptors or memory are used up (EMFILE, ENFILE, ENOBUFS, ENOMEM).
     failures_.fetch_add(1, std::memory_order_relaxed);

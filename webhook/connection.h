@@ -36,6 +36,8 @@ class Connection {
 
   // `limits` and `exchange` must outlive it. `ssl` is null when memory ran out; the first advance() then ends it.
   Connection(UniqueFd fd, SslPtr ssl, const FrontLimits& limits, HttpExchange& exchange, TimePoint now);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   // Does what can be done without waiting: at most one request, answered in this thread. With `last`, its answer closes
   // the connection. `scratch` is room that nobody else uses meanwhile.
@@ -72,6 +74,8 @@ class Connection {
   Wants wants_of(int ssl_result);
 
   UniqueFd fd_;
+  // Of the turn: how often OpenSSL may still read from the socket.
+  int reads_left_ = 0;
   SslPtr ssl_;
   const FrontLimits& limits_;
   HttpExchange& exchange_;

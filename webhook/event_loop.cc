@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <limits>
+#include <map>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -16,16 +18,21 @@ namespace signet {
 namespace {
 
 constexpr std::uint64_t kWakeId = 0;
-constexpr int kEventsPerWait = 64;
+constexpr int kEventsPerWait = 256;
+// Turns before it is looked again who has come meanwhile.
+constexpr int kTurnsPerWait = 8;
+// Connections that are begun meanwhile: however fast they come, most of the time is for those that are there.
+constexpr std::size_t kAdoptionsPerWait = 3;
 // A TLS record's payload (RFC 8446 §5.1), so that one read empties a record.
 constexpr std::size_t kScratchBytes = std::size_t{16} << 10;
 
 using Phase = Connection::Phase;
 
-// Who is closed first when there is no room, the one longest in its phase of each rank. Strangers get half of the
-// places at most and then push out each other: however fast they come, connections in use stay, and a new one has the
-// few milliseconds it needs until it is none. `slow` is who takes longer over its phase than a well-behaved client.
-int rank_of(const Connection& connection, bool strangers_crowd, bool slow) {
+// Who is closed first when there is no room: of each rank, one of the address that has the most connections there, and
+// of these the one longest in its phase. Strangers get half of the places at most and then push out each other: however
+// fast they come, connections in use stay, and a new one has the few milliseconds it needs until it is none. `waits` is
+// who has something to do, `slow` who takes longer over its phase than a well-behaved client.
+int rank_of(const Connection& connection, bool strangers_crowd, bool waits, bool slow) {
   const Phase phase = connection.phase();
   if (phase == Phase::kLingering) {
     return 0;
@@ -33,10 +40,10 @@ int rank_of(const Connection& connection, bool strangers_crowd, bool slow) {
   if (connection.is_stranger() && strangers_crowd) {
     return 1;
   }
-  if (phase == Phase::kIdle) {
+  if (phase == Phase::kIdle && !waits) {
     return 3;
   }
-  return slow ? 2 : 4;
+  return slow && !waits ? 2 : 4;
 }
 
 }  // namespace
@@ -75,6 +82,7 @@ void EventLoop::run() {
     }
     const TimePoint now = std::chrono::steady_clock::now();
     if (!std::exchange(draining_, true)) {
+      adopt_some(arrived_.size(), now);
       close_idle(now);
     }
     if (entries_.empty() || now >= *drain_deadline) {
@@ -87,12 +95,12 @@ void EventLoop::run() {
   }
 }
 
-void EventLoop::adopt(UniqueFd fd) {
+void EventLoop::adopt(UniqueFd fd, const ClientAddress& address) {
   // First, for the loop may close it, and count it out, at once.
   load_.fetch_add(1, std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
-    inbox_.push_back(std::move(fd));
+    inbox_.push_back({std::move(fd), address});
   }
   wake_.wake();
 }
@@ -131,21 +139,20 @@ void EventLoop::wait_and_serve() {
   const int ready =
       ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait, timeout_ms(std::chrono::steady_clock::now()));
   const TimePoint now = std::chrono::steady_clock::now();
-  const std::vector<Id> in_turn = std::exchange(in_turn_, {});
   for (int i = 0; i < ready; ++i) {
     const Id id = events[static_cast<std::size_t>(i)].data.u64;
     if (id == kWakeId) {
       wake_.clear();
       take_inbox(now);
-    } else {
-      drive(id, now);
+    } else if (const auto entry = entries_.find(id); entry != entries_.end()) {
+      enqueue(entry);
     }
   }
-  for (const Id id : in_turn) {
-    if (const auto entry = entries_.find(id); entry != entries_.end()) {
-      entry->second.in_turn = false;
-      drive(id, now);
-    }
+  adopt_some(kAdoptionsPerWait, now);
+  for (int turn = 0; turn < kTurnsPerWait && !queue_.empty(); ++turn) {
+    const Id id = *queue_.pop();
+    entries_.find(id)->second.waits = false;
+    drive(id, now);
   }
   if (now >= next_expiry_) {
     close_expired(now);
@@ -153,7 +160,7 @@ void EventLoop::wait_and_serve() {
 }
 
 void EventLoop::take_inbox(TimePoint now) {
-  std::vector<UniqueFd> inbox;
+  std::vector<Adopted> inbox;
   bool room_wanted = false;
   {
     const std::lock_guard lock(mutex_);
@@ -163,7 +170,13 @@ void EventLoop::take_inbox(TimePoint now) {
   if (room_wanted) {
     close_least_missed(now);
   }
-  for (UniqueFd& fd : inbox) {
+  std::ranges::move(inbox, std::back_inserter(arrived_));
+}
+
+void EventLoop::adopt_some(std::size_t most, TimePoint now) {
+  for (; most > 0 && !arrived_.empty(); --most) {
+    auto [fd, address] = std::move(arrived_.front());
+    arrived_.pop_front();
     if (entries_.size() >= limits_.max_connections) {
       close_least_missed(now);
     }
@@ -177,11 +190,18 @@ void EventLoop::take_inbox(TimePoint now) {
       load_.fetch_sub(1, std::memory_order_relaxed);
       continue;
     }
-    Entry entry{std::make_unique<Connection>(std::move(fd), std::move(ssl), limits_, exchange_, now), event.events};
+    Entry entry{std::make_unique<Connection>(std::move(fd), std::move(ssl), limits_, exchange_, now), address,
+                event.events};
     count(entry.connection->phase(), 1);
     next_expiry_ = std::min(next_expiry_, entry.connection->deadline());
     buffered_bytes_ += entry.connection->buffered_bytes();
     entries_.emplace(next_id_++, std::move(entry));
+  }
+}
+
+void EventLoop::enqueue(Entries::iterator entry) {
+  if (!std::exchange(entry->second.waits, true)) {
+    queue_.push(entry->second.address, entry->first);
   }
 }
 
@@ -212,9 +232,7 @@ void EventLoop::settle(Entries::iterator entry, Connection::Wants wants) {
   Entry& settled = entry->second;
   next_expiry_ = std::min(next_expiry_, settled.connection->deadline());
   if (wants == Connection::Wants::kTurn) {
-    if (!std::exchange(settled.in_turn, true)) {
-      in_turn_.push_back(entry->first);
-    }
+    enqueue(entry);
     return;
   }
   const std::uint32_t events = wants == Connection::Wants::kWritable ? EPOLLOUT : EPOLLIN;
@@ -232,26 +250,42 @@ void EventLoop::settle(Entries::iterator entry, Connection::Wants wants) {
 void EventLoop::close(Entries::iterator entry) {
   count(entry->second.connection->phase(), -1);
   buffered_bytes_ -= entry->second.connection->buffered_bytes();
+  if (entry->second.waits) {
+    queue_.remove(entry->second.address, entry->first);
+  }
   // Closing the descriptor takes it out of the epoll set.
   entries_.erase(entry);
   load_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void EventLoop::close_least_missed(TimePoint now) {
-  const auto strangers = std::count_if(entries_.begin(), entries_.end(), [](const Entries::value_type& entry) {
-    return entry.second.connection->is_stranger();
-  });
-  const bool strangers_crowd = static_cast<std::size_t>(strangers) * 2 >= entries_.size();
-  const auto order = [&](const Entries::value_type& entry) {
-    const Connection& connection = *entry.second.connection;
-    const bool slow = now - connection.phase_began() >= limits_.patience_at_cap;
-    return std::tuple(rank_of(connection, strangers_crowd, slow), connection.phase_began());
+  // By standing: the strangers of an address do not count against its connections that were answered.
+  std::map<std::pair<ClientAddress, bool>, int> crowds;
+  struct Candidate {
+    Entries::iterator entry;
+    const int& crowd;
   };
-  const auto victim = std::min_element(entries_.begin(), entries_.end(),
-                                       [&](const auto& a, const auto& b) { return order(a) < order(b); });
-  if (victim == entries_.end()) {
+  std::vector<Candidate> candidates;
+  candidates.reserve(entries_.size());
+  std::size_t strangers = 0;
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+    const bool is_stranger = entry->second.connection->is_stranger();
+    strangers += is_stranger ? 1 : 0;
+    candidates.push_back({entry, ++crowds[{entry->second.address, is_stranger}]});
+  }
+  const bool strangers_crowd = strangers * 2 >= entries_.size();
+  const auto order = [&](const Candidate& candidate) {
+    const Connection& connection = *candidate.entry->second.connection;
+    const bool slow = now - connection.phase_began() >= limits_.patience_at_cap;
+    return std::tuple(rank_of(connection, strangers_crowd, candidate.entry->second.waits, slow), -candidate.crowd,
+                      connection.phase_began());
+  };
+  const auto found = std::min_element(candidates.begin(), candidates.end(),
+                                      [&](const auto& a, const auto& b) { return order(a) < order(b); });
+  if (found == candidates.end()) {
     return;
   }
+  const Entries::iterator victim = found->entry;
   if (victim->second.connection->phase() == Phase::kIdle) {
     victim->second.connection->say_goodbye();
   }
@@ -322,7 +356,7 @@ void EventLoop::keep_within_memory() {
 }
 
 int EventLoop::timeout_ms(TimePoint now) const {
-  if (!in_turn_.empty() || next_expiry_ <= now) {
+  if (!queue_.empty() || !arrived_.empty() || next_expiry_ <= now) {
     return 0;
   }
   if (next_expiry_ == TimePoint::max()) {

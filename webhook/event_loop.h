@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,11 +15,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "webhook/client_address.h"
 #include "webhook/connection.h"
 #include "webhook/front_counts.h"
 #include "webhook/front_limits.h"
 #include "webhook/http_exchange.h"
 #include "webhook/tls_context.h"
+#include "webhook/turn_queue.h"
 #include "webhook/unique_fd.h"
 #include "webhook/wake_fd.h"
 
@@ -49,7 +52,7 @@ class EventLoop {
   // The rest is called from other threads.
 
   // Takes a connection that was accepted; at the cap, another makes room for it.
-  void adopt(UniqueFd fd);
+  void adopt(UniqueFd fd, const ClientAddress& address);
   // Closes the connection least likely to be missed.
   void make_room();
   // From now on every answer closes its connection.
@@ -63,15 +66,24 @@ class EventLoop {
  private:
   struct Entry {
     std::unique_ptr<Connection> connection;
+    ClientAddress address;
     // What epoll was told.
     std::uint32_t events = 0;
-    bool in_turn = false;
+    // It is in queue_.
+    bool waits = false;
   };
-  using Id = std::uint64_t;
+  struct Adopted {
+    UniqueFd fd;
+    ClientAddress address;
+  };
+  using Id = TurnQueue::Id;
   using Entries = std::unordered_map<Id, Entry>;
 
   void wait_and_serve();
   void take_inbox(TimePoint now);
+  // At most so many of those that came.
+  void adopt_some(std::size_t most, TimePoint now);
+  void enqueue(Entries::iterator entry);
   void drive(Id id, TimePoint now);
   void settle(Entries::iterator entry, Connection::Wants wants);
   void close(Entries::iterator entry);
@@ -91,7 +103,9 @@ class EventLoop {
   // Of the loop's thread alone.
   Entries entries_;
   Id next_id_ = 1;
-  std::vector<Id> in_turn_;
+  TurnQueue queue_;
+  // Out of the inbox, and not among the entries yet.
+  std::deque<Adopted> arrived_;
   std::vector<char> scratch_;
   std::size_t buffered_bytes_ = 0;
   // No deadline is before it.
@@ -100,7 +114,7 @@ class EventLoop {
 
   std::mutex mutex_;
   // Guarded by mutex_.
-  std::vector<UniqueFd> inbox_;
+  std::vector<Adopted> inbox_;
   std::optional<TimePoint> drain_deadline_;
   bool room_wanted_ = false;
 

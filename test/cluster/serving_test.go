@@ -237,7 +237,13 @@ func TestABadServingCertificateLeavesTheOneBefore(t *testing.T) {
 // strangersReview is a review that the policy would grant, as whoever reaches the port can make it up.
 func strangersReview(t *testing.T) string {
 	t.Helper()
-	object, _, err := lab.Workload(signerFoo, "foo", "stranger").Object()
+	return reviewOf(t, lab.Workload(signerFoo, "foo", "stranger"))
+}
+
+// reviewOf is a review of what istiod asks for, with uid "stranger".
+func reviewOf(t *testing.T, asked lab.Request) string {
+	t.Helper()
+	object, _, err := asked.Object()
 	if err != nil {
 		t.Fatal(err)
 	}

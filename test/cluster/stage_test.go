@@ -45,6 +45,7 @@ var stage struct {
 
 func TestMain(m *testing.M) {
 	lab.BecomeConfined()
+	lab.BeCrowd()
 	code := lab.RunOnStage("signet-cluster-", setStage, m.Run, func() error { return stage.plane.Stop() })
 	printFindings()
 	os.Exit(code)

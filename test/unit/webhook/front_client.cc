@@ -49,7 +49,7 @@ TlsIdentity make_identity() {
   return {contents(certificate_pem.get()), contents(key_pem.get())};
 }
 
-RawClient::RawClient(std::uint16_t port)
+RawClient::RawClient(std::uint16_t port, const char* source)
     : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
       context_(SSL_CTX_new(TLS_client_method()), [](SSL_CTX* context) { SSL_CTX_free(context); }) {
   const timeval patience{kPatienceSeconds, 0};
@@ -59,6 +59,10 @@ RawClient::RawClient(std::uint16_t port)
   (void)::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  (void)::inet_pton(AF_INET, source, &address.sin_addr);
+  if (::bind(fd_.get(), std::bit_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    fd_ = UniqueFd();
+  }
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(fd_.get(), std::bit_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -112,6 +116,16 @@ bool RawClient::send(std::string_view bytes) {
 
 bool RawClient::send_plain(std::string_view bytes) {
   return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+}
+
+std::string RawClient::key_updates(int times, std::string_view then) {
+  SSL_set0_wbio(ssl_.get(), BIO_new(BIO_s_mem()));
+  for (int i = 0; i < times; ++i) {
+    SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(ssl_.get());
+  }
+  send(then);
+  return contents(SSL_get_wbio(ssl_.get()));
 }
 
 bool RawClient::fill() {

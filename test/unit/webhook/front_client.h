@@ -38,11 +38,12 @@ struct Answer {
 
 using SslSessionPtr = OpensslPtr<SSL_SESSION, SSL_SESSION_free>;
 
-// A client on 127.0.0.1 that sends what it is told, byte by byte, and believes any certificate. What it waits for comes
+// A client of 127.0.0.1 that sends what it is told, byte by byte, and believes any certificate. What it waits for comes
 // or, after half a minute, does not.
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port);
+  // `source`: the IPv4 address that it comes from, of this machine.
+  explicit RawClient(std::uint16_t port, const char* source = "127.0.0.1");
 
   // What to show when the server asks for a certificate: leaf and intermediates with the leaf's key, PEM.
   void show(const TlsIdentity& identity);
@@ -54,6 +55,9 @@ class RawClient {
   bool send(std::string_view bytes);
   // Over TCP, past TLS.
   bool send_plain(std::string_view bytes);
+  // What that many changes of the keys and then these bytes look like on the wire. Nothing may be sent over TLS any
+  // more.
+  std::string key_updates(int times, std::string_view then);
   // The next answer of the connection, by its Content-Length; nullopt when it ends before.
   std::optional<Answer> receive();
   // True when the server ends the connection with nothing more to say.

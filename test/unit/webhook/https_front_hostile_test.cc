@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <future>
 #include <latch>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -24,6 +26,9 @@ using namespace std::chrono_literals;
 using test::Answer;
 using test::eventually;
 using test::RawClient;
+
+// Where strangers come from who are not where the clients are.
+constexpr const char* kStranger = "127.0.0.2";
 
 const TlsIdentity& identity() {
   static const TlsIdentity made = test::make_identity();
@@ -226,6 +231,90 @@ TEST_CASE("A connection that was answered keeps its place against any number of 
   CHECK(eventually([&] { return front->counts().closed_for_room == 95; }));
 }
 
+TEST_CASE("At the cap the address that has the most connections gives one up, though others are idle for longer") {
+  FrontLimits limits;
+  limits.threads = 1;
+  limits.max_connections = 8;
+  limits.patience_at_cap = 1h;
+  const auto front = serve(limits);
+  std::deque<RawClient> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(front->port());
+    REQUIRE(clients.back().handshake());
+    REQUIRE(is_served(clients.back()));
+  }
+  std::deque<RawClient> strangers;
+  for (int i = 0; i < 50; ++i) {
+    strangers.emplace_back(front->port(), kStranger);
+    REQUIRE(strangers.back().handshake());
+    REQUIRE(is_served(strangers.back()));
+  }
+  CHECK(front->counts().closed_for_room == 45);
+  for (RawClient& client : clients) {
+    CHECK(is_served(client));
+  }
+}
+
+TEST_CASE("A client that has just come keeps its place, however many come after it from another address") {
+  FrontLimits limits;
+  limits.threads = 1;
+  limits.max_connections = 8;
+  const auto front = serve(limits);
+  RawClient client(front->port());
+  REQUIRE(eventually([&] { return front->counts().accepted == 1; }));
+  std::deque<RawClient> strangers;
+  for (int i = 0; i < 100; ++i) {
+    strangers.emplace_back(front->port(), kStranger);
+  }
+  REQUIRE(eventually([&] { return front->counts().closed_for_room == 93; }));
+  REQUIRE(client.handshake());
+  CHECK(is_served(client));
+}
+
+TEST_CASE("A client is answered before a crowd of another address that asked before him") {
+  constexpr std::size_t kCrowd = 40;
+  std::latch entered(1);
+  std::promise<void> release;
+  std::mutex mutex;
+  std::vector<std::string> order;
+  FrontLimits limits;
+  limits.threads = 1;
+  const auto front = serve(limits, [&, released = release.get_future().share()](const HttpRequest& request) {
+    if (request.body == "wait") {
+      entered.count_down();
+      released.wait();
+    }
+    const std::lock_guard lock(mutex);
+    order.emplace_back(request.body);
+    return echo(request);
+  });
+  RawClient client(front->port());
+  REQUIRE(client.handshake());
+  RawClient first(front->port(), kStranger);
+  REQUIRE(first.handshake());
+  std::deque<RawClient> crowd;
+  for (std::size_t i = 0; i < kCrowd; ++i) {
+    crowd.emplace_back(front->port(), kStranger);
+    REQUIRE(crowd.back().handshake());
+  }
+  REQUIRE(eventually([&] { return front->counts().idle == kCrowd + 2; }));
+  REQUIRE(first.send(head(4) + "wait"));
+  entered.wait();
+  for (RawClient& stranger : crowd) {
+    REQUIRE(stranger.send(head(5) + "crowd"));
+  }
+  REQUIRE(client.send(head(2) + "{}"));
+  release.set_value();
+  for (RawClient& stranger : crowd) {
+    CHECK(stranger.receive().value_or(Answer{}).body == "crowd");
+  }
+  CHECK(client.receive().value_or(Answer{}).body == "{}");
+  const std::lock_guard lock(mutex);
+  // Behind the one that was being answered, and two turns of either kind at most.
+  REQUIRE(order.size() == kCrowd + 2);
+  CHECK(std::find(order.begin(), order.begin() + 5, "{}") != order.begin() + 5);
+}
+
 TEST_CASE("When no descriptor is left an idle connection makes room for a new one") {
   FrontLimits limits;
   limits.threads = 1;
@@ -280,6 +369,32 @@ TEST_CASE("A client is served however many strangers sit at the cap") {
     REQUIRE(client.handshake());
     CHECK(is_served(client));
   }
+}
+
+TEST_CASE("A client that changes its keys without end keeps nobody else waiting") {
+  FrontLimits limits;
+  limits.threads = 1;
+  std::mutex mutex;
+  std::vector<std::string> bodies;
+  const auto front = serve(limits, [&](const HttpRequest& request) {
+    const std::lock_guard lock(mutex);
+    bodies.emplace_back(request.body);
+    return echo(request);
+  });
+  RawClient client(front->port());
+  REQUIRE(client.handshake());
+  RawClient stranger(front->port());
+  REQUIRE(stranger.handshake(TLS1_3_VERSION));
+  const std::string flood = stranger.key_updates(100'000, head(4) + "last");
+  auto flooding = std::async(std::launch::async, [&] { return stranger.send_plain(flood); });
+  for (int i = 0; i < 5; ++i) {
+    CHECK(is_served(client));
+  }
+  REQUIRE(flooding.get());
+  CHECK(stranger.receive().value_or(Answer{}).body == "last");
+  const std::lock_guard lock(mutex);
+  REQUIRE(bodies.size() == 6);
+  CHECK(bodies.back() == "last");
 }
 
 TEST_CASE("Half-sent bodies together are bounded and the oldest goes first") {
