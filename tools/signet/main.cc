@@ -6,7 +6,7 @@
 #include <string_view>
 #include <thread>
 
-#include "tools/signet/command.h"
+#include "tools/signet/command_line/command.h"
 #include "tools/signet/process_privacy.h"
 
 namespace {

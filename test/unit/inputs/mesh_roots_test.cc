@@ -1,4 +1,4 @@
-#include "tools/signet/mesh_roots.h"
+#include "tools/signet/inputs/mesh_roots.h"
 
 #include <catch2/catch.hpp>
 #include <fstream>

@@ -1,4 +1,4 @@
-#include "tools/signet/namespaces_file.h"
+#include "tools/signet/inputs/namespaces_file.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-#include "tools/signet/metrics_server.h"
+#include "tools/signet/metrics/metrics_server.h"
 
 #include <arpa/inet.h>
 #include <httplib.h>

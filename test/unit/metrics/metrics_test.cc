@@ -1,4 +1,4 @@
-#include "tools/signet/metrics.h"
+#include "tools/signet/metrics/metrics.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "policy/policy_loader.h"
-#include "tools/signet/counted_audit_log.h"
+#include "tools/signet/metrics/counted_audit_log.h"
 
 using namespace signet;
 

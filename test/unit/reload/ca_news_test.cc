@@ -1,4 +1,4 @@
-#include "tools/signet/ca_news.h"
+#include "tools/signet/reload/ca_news.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-#include "tools/signet/ca_watch.h"
+#include "tools/signet/reload/ca_watch.h"
 
 #include <catch2/catch.hpp>
 #include <functional>

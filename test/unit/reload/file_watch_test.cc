@@ -1,4 +1,4 @@
-#include "tools/signet/file_watch.h"
+#include "tools/signet/inputs/file_watch.h"
 
 #include <sys/stat.h>
 

@@ -1,4 +1,4 @@
-#include "tools/signet/policy_choice.h"
+#include "tools/signet/reload/policy_choice.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

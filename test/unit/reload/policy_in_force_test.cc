@@ -1,4 +1,4 @@
-#include "tools/signet/policy_in_force.h"
+#include "tools/signet/reload/policy_in_force.h"
 
 #include <catch2/catch.hpp>
 #include <set>

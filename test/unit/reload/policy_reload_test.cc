@@ -1,4 +1,4 @@
-#include "tools/signet/policy_reload.h"
+#include "tools/signet/reload/policy_reload.h"
 
 #include <atomic>
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-#include "tools/signet/serving_choice.h"
+#include "tools/signet/serving/serving_choice.h"
 
 #include <catch2/catch.hpp>
 #include <string>

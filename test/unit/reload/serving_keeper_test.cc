@@ -1,4 +1,4 @@
-#include "tools/signet/serving_keeper.h"
+#include "tools/signet/serving/serving_keeper.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -8,7 +8,7 @@
 #include "signer/trust/certificate.h"
 #include "test/unit/issue/issue_fixture.h"
 #include "test/unit/trust/certificate_maker.h"
-#include "tools/signet/serving_secret.h"
+#include "tools/signet/serving/serving_secret.h"
 
 namespace signet::test {
 

@@ -1,4 +1,4 @@
-#include "tools/signet/serving_reload.h"
+#include "tools/signet/serving/serving_reload.h"
 
 #include <atomic>
 #include <catch2/catch.hpp>

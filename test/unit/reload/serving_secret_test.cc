@@ -1,4 +1,4 @@
-#include "tools/signet/serving_secret.h"
+#include "tools/signet/serving/serving_secret.h"
 
 #include <openssl/x509v3.h>
 
