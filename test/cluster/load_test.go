@@ -122,10 +122,13 @@ func (l *load) end(t *testing.T) []asked {
 	if err := errors.Join(l.failed...); err != nil {
 		t.Error(err)
 	}
-	var longest time.Duration
-	for _, one := range l.got {
+	return l.got
+}
+
+// longestWait is from a request's approval to its certificate.
+func longestWait(got []asked) (longest time.Duration) {
+	for _, one := range got {
 		longest = max(longest, one.waited)
 	}
-	t.Logf("%d certificates; the longest wait from approval to certificate: %v", len(l.got), longest.Round(time.Millisecond))
-	return l.got
+	return longest
 }

@@ -174,20 +174,31 @@ func expectOutcome(t *testing.T, first, next *replica, object *csr, wanted ...ou
 	return told
 }
 
-func TestAReplicaThatIsKilledWhileItSignsIsReplaced(t *testing.T) {
-	all := startReplicas(t, 3)
-	work := startLoad(t)
-	first := signing(t, all, nil)
-	work.more(t, 50)
-	killed := time.Now()
-	first.process.Kill()
-	signing(t, all, first)
-	t.Logf("another holds the Lease %v after SIGKILL", time.Since(killed).Round(time.Millisecond))
-	work.more(t, 100)
-	expectEachPublishedOnce(t, all, work.end(t), first)
+func TestSoakAReplicaThatIsKilledWhileItSignsIsReplaced(t *testing.T) {
+	repeatedly(t, func(t *testing.T) {
+		all := startReplicas(t, 3)
+		work := startLoad(t)
+		first := signing(t, all, nil)
+		work.more(t, 50)
+		killed := time.Now()
+		first.process.Kill()
+		signing(t, all, first)
+		find("replica that signs: killed", "another holds the Lease", "%.1f s later", time.Since(killed).Seconds())
+		work.more(t, 100)
+		got := work.end(t)
+		find("replica that signs: killed", "longest wait for a certificate", "%.1f s of %d", longestWait(got).Seconds(), len(got))
+		expectEachPublishedOnce(t, all, got, first)
+	})
 }
 
-func TestALateWriteConflictsOrIsTheOnlyOneAndTheLogSaysWhich(t *testing.T) {
+// repeatedly runs the test once, or in the long form some times.
+func repeatedly(t *testing.T, test func(t *testing.T)) {
+	for range shortOrLong(1, 5) {
+		t.Run("once more", test)
+	}
+}
+
+func TestSoakALateWriteConflictsOrIsTheOnlyOneAndTheLogSaysWhich(t *testing.T) {
 	cases := []struct {
 		name string
 		// What happens to the one that signs while its write is on its way, and after the next one holds the Lease.
@@ -213,29 +224,35 @@ func TestALateWriteConflictsOrIsTheOnlyOneAndTheLogSaysWhich(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			all := startReplicas(t, 3)
-			work := startLoad(t)
-			first := signing(t, all, nil)
-			work.more(t, 50)
-			first.link.Hold()
-			held := time.Now()
-			object := approve(t, create(t, lab.Workload(signerBar, "bar", "late")))
-			eventually(t, func() error {
-				events, err := first.eventsOf(object)
-				if err == nil && events != "issued" {
-					err = fmt.Errorf("%s: %q, want it issued", object.Name, events)
-				}
-				return err
+			repeatedly(t, func(t *testing.T) {
+				all := startReplicas(t, 3)
+				work := startLoad(t)
+				first := signing(t, all, nil)
+				work.more(t, 50)
+				first.link.Hold()
+				held := time.Now()
+				object := approve(t, create(t, lab.Workload(signerBar, "bar", "late")))
+				eventually(t, func() error {
+					events, err := first.eventsOf(object)
+					if err == nil && events != "issued" {
+						err = fmt.Errorf("%s: %q, want it issued", object.Name, events)
+					}
+					return err
+				})
+				c.before(t, first)
+				next := signing(t, all, first)
+				scenario := "replica that signs: " + c.name
+				find(scenario, "another holds the Lease", "%.1f s later", time.Since(held).Seconds())
+				await(t, object, lab.HasCertificate)
+				work.more(t, 50)
+				c.after(t, first)
+				told := expectOutcome(t, first, next, object, c.wanted...)
+				find(scenario, "the logs tell of the late write", "%q, then %q", told.first, told.next)
+				work.more(t, 50)
+				got := work.end(t)
+				find(scenario, "longest wait for a certificate", "%.1f s of %d", longestWait(got).Seconds(), len(got))
+				expectEachPublishedOnce(t, all, got, nil)
 			})
-			c.before(t, first)
-			next := signing(t, all, first)
-			t.Logf("another holds the Lease %v later", time.Since(held).Round(time.Millisecond))
-			await(t, object, lab.HasCertificate)
-			work.more(t, 50)
-			c.after(t, first)
-			t.Logf("the logs tell %+v", expectOutcome(t, first, next, object, c.wanted...))
-			work.more(t, 50)
-			expectEachPublishedOnce(t, all, work.end(t), nil)
 		})
 	}
 }
@@ -254,7 +271,7 @@ func proceed(t *testing.T, r *replica) {
 	}
 }
 
-func TestReplicasAreReplacedOneByOneWithoutAFailedReview(t *testing.T) {
+func TestSoakReplicasAreReplacedOneByOneWithoutAFailedReview(t *testing.T) {
 	const count = 3
 	service, err := lab.NewService()
 	if err != nil {
@@ -301,14 +318,16 @@ func TestReplicasAreReplacedOneByOneWithoutAFailedReview(t *testing.T) {
 		}()
 		if signed {
 			signing(t, all, old)
-			t.Logf("another holds the Lease %v after SIGTERM", time.Since(began).Round(time.Millisecond))
+			find("replicas replaced one by one", "another holds the Lease", "%.1f s after SIGTERM", time.Since(began).Seconds())
 		}
 		<-stopped
 		service.Remove(old.signet)
 		ready(count)
 		work.more(t, 20)
 	}
-	expectEachPublishedOnce(t, all, work.end(t), nil)
+	got := work.end(t)
+	find("replicas replaced one by one", "longest wait for a certificate", "%.1f s of %d", longestWait(got).Seconds(), len(got))
+	expectEachPublishedOnce(t, all, got, nil)
 	for line := range strings.Lines(stage.plane.APIServerLog()[before:]) {
 		if strings.Contains(strings.ToLower(line), "failed calling webhook") {
 			t.Error(line)
