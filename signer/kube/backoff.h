@@ -17,13 +17,13 @@ class Backoff {
   using Random = std::function<double()>;
 
   // What a server may ask for with Retry-After at most: it may have recovered long before, and people wait.
-  static constexpr std::chrono::seconds kLongestRetryAfter{4};
+  static constexpr std::chrono::seconds kLongestRetryAfter{3};
 
   Backoff(Duration first, Duration longest, Random random)
       : first_(first), longest_(longest), step_(first), random_(std::move(random)) {}
 
-  // The wait before the next attempt; never shorter than what the server asked for. `longest` applies where it is less
-  // than that of all waits.
+  // The wait before the next attempt; never shorter than what the server asked for, up to kLongestRetryAfter. `longest`
+  // applies where it is less than that of all waits.
   [[nodiscard]] Duration next(std::optional<std::chrono::seconds> retry_after = std::nullopt,
                               Duration longest = Duration::max()) {
     step_ = std::min(step_, longest);
