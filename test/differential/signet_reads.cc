@@ -19,6 +19,7 @@
 #include "signer/kube/base64.h"
 #include "signer/kube/json.h"
 #include "signer/kube/json_writer.h"
+#include "test/unit/csr/facts_text.h"
 #include "webhook/pod_review.h"
 
 namespace signet {
@@ -42,34 +43,6 @@ std::optional<std::string> next_message() {
   }
   std::string message(size, '\0');
   return std::cin.read(message.data(), static_cast<std::streamsize>(size)) ? std::optional(message) : std::nullopt;
-}
-
-std::string_view word_of(Pkcs10Facts::Signature signature) {
-  switch (signature) {
-    case Pkcs10Facts::Signature::kVerified:
-      return "verified";
-    case Pkcs10Facts::Signature::kFailed:
-      return "failed";
-    case Pkcs10Facts::Signature::kNotChecked:
-      return "not checked";
-  }
-  return {};
-}
-
-std::string_view word_of(SubjectAltName::Type type) {
-  switch (type) {
-    case SubjectAltName::Type::kUri:
-      return "URI";
-    case SubjectAltName::Type::kDns:
-      return "DNS";
-    case SubjectAltName::Type::kIp:
-      return "IP";
-    case SubjectAltName::Type::kEmail:
-      return "email";
-    case SubjectAltName::Type::kOther:
-      return "other";
-  }
-  return {};
 }
 
 void write(JsonWriter& json, std::string_view key, const std::vector<std::string>& texts) {
@@ -105,11 +78,11 @@ std::string request_line(const Policy& policy, const std::string& pem) {
   }
   json.key("granted").boolean(is_granted(policy, *facts));
   json.key("key").string(facts->key_name).key("spki").string(base64_encode(facts->spki));
-  json.key("signature").string(word_of(facts->signature));
+  json.key("signature").string(test::to_text(facts->signature));
   json.key("nameExtensions").integer(facts->subject_alt_name_extensions);
   json.key("names").begin_array();
   for (const SubjectAltName& name : facts->names) {
-    json.begin_object().key("type").string(word_of(name.type)).key("value").string(name.value).end_object();
+    json.begin_object().key("type").string(test::to_text(name.type)).key("value").string(name.value).end_object();
   }
   json.end_array().key("ca").boolean(facts->ca_requested);
   write(json, "subject", facts->subject);

@@ -39,7 +39,7 @@ const microsoftsExtensions = "1.3.6.1.4.1.311.2.1.14"
 
 const (
 	verified   = "verified"
-	notChecked = "not checked"
+	notChecked = "unchecked"
 )
 
 // differ says where two readings part.

@@ -53,6 +53,15 @@ bool is_served(RawClient& client) {
   return client.send(head(2) + "{}") && client.receive().value_or(Answer{}).body == "{}";
 }
 
+// Has so many more come, each with a review that was answered.
+void add_served(std::deque<RawClient>& clients, int count, const HttpsFront& front, const char* source = "127.0.0.1") {
+  for (int i = 0; i < count; ++i) {
+    clients.emplace_back(front.port(), source);
+    REQUIRE(clients.back().handshake());
+    REQUIRE(is_served(clients.back()));
+  }
+}
+
 TEST_CASE("Only TLS 1.2 and 1.3 are spoken") {
   const auto front = serve({});
   struct Row {
@@ -166,11 +175,7 @@ TEST_CASE("At the cap the connection that was idle for longest makes room") {
   std::deque<RawClient> clients;
   // One that has not shown itself yet, older than the idle ones: it stays while an idle one is there.
   clients.emplace_back(front->port());
-  for (int i = 0; i < 3; ++i) {
-    clients.emplace_back(front->port());
-    REQUIRE(clients.back().handshake());
-    REQUIRE(is_served(clients.back()));
-  }
+  add_served(clients, 3, *front);
   // The first idle one has been used since.
   REQUIRE(is_served(clients[1]));
 
@@ -191,11 +196,7 @@ TEST_CASE("At the cap a request that trickles makes room before an idle connecti
   limits.patience_at_cap = 0ms;
   const auto front = serve(limits);
   std::deque<RawClient> clients;
-  for (int i = 0; i < 3; ++i) {
-    clients.emplace_back(front->port());
-    REQUIRE(clients.back().handshake());
-    REQUIRE(is_served(clients.back()));
-  }
+  add_served(clients, 3, *front);
   REQUIRE(clients[1].send("POST "));
   REQUIRE(eventually([&] { return front->counts().reading == 1; }));
 
@@ -215,11 +216,7 @@ TEST_CASE("A connection that was answered keeps its place against any number of 
   limits.patience_at_cap = 1h;
   const auto front = serve(limits);
   std::deque<RawClient> clients;
-  for (int i = 0; i < 3; ++i) {
-    clients.emplace_back(front->port());
-    REQUIRE(clients.back().handshake());
-    REQUIRE(is_served(clients.back()));
-  }
+  add_served(clients, 3, *front);
   std::deque<RawClient> strangers;
   for (int i = 0; i < 100; ++i) {
     strangers.emplace_back(front->port());
@@ -238,17 +235,9 @@ TEST_CASE("At the cap the address that has the most connections gives one up, th
   limits.patience_at_cap = 1h;
   const auto front = serve(limits);
   std::deque<RawClient> clients;
-  for (int i = 0; i < 3; ++i) {
-    clients.emplace_back(front->port());
-    REQUIRE(clients.back().handshake());
-    REQUIRE(is_served(clients.back()));
-  }
+  add_served(clients, 3, *front);
   std::deque<RawClient> strangers;
-  for (int i = 0; i < 50; ++i) {
-    strangers.emplace_back(front->port(), kStranger);
-    REQUIRE(strangers.back().handshake());
-    REQUIRE(is_served(strangers.back()));
-  }
+  add_served(strangers, 50, *front, kStranger);
   CHECK(front->counts().closed_for_room == 45);
   for (RawClient& client : clients) {
     CHECK(is_served(client));
