@@ -22,11 +22,11 @@ bool tell_the_same(const std::optional<Lease>& before, const std::optional<Lease
 LeaseElection::LeaseElection(std::string lease_name, std::string identity, LeaseTiming timing)
     : lease_name_(std::move(lease_name)), identity_(std::move(identity)), timing_(timing) {}
 
-LeaseElection::Step LeaseElection::next(Clock::time_point now, WallTime wall) const {
+LeaseElection::Step LeaseElection::next(Clock::time_point now, WallTime wall, bool stands_aside) const {
   const auto wait = [](Clock::time_point until) { return Step{Step::Kind::kWait, until, {}}; };
   const auto write = [&] { return Step{Step::Kind::kWrite, {}, with_us(wall)}; };
   const Step look{Step::Kind::kLook, {}, {}};
-  if (!is_known_) return now < look_at_ ? wait(look_at_) : look;
+  if (!is_known_ || stands_aside) return now < look_at_ ? wait(look_at_) : look;
   if (is_ours()) return now < renew_at_ ? wait(renew_at_) : write();
   const bool is_free = !lease_ || lease_->holder.empty();
   const Clock::time_point expiry = unchanged_since_ + timing_.duration;

@@ -42,8 +42,8 @@ class LeaseElection {
   // `identity` is no other replica's, nor that of any process before this one.
   LeaseElection(std::string lease_name, std::string identity, LeaseTiming timing = {});
 
-  // `wall` is what the Lease tells people of the time.
-  [[nodiscard]] Step next(Clock::time_point now, WallTime wall) const;
+  // `wall` is what the Lease tells people of the time. Who stands aside only looks.
+  [[nodiscard]] Step next(Clock::time_point now, WallTime wall, bool stands_aside = false) const;
 
   // The Lease is as it was read; absent: there is none.
   void seen(std::optional<Lease> lease, Clock::time_point now);

@@ -31,7 +31,9 @@ void LeaseKeeper::stop() {
 void LeaseKeeper::run(const std::stop_token& stop) {
   bool was_held = false;
   while (!stop.stop_requested()) {
-    const LeaseElection::Step step = election_.next(Clock::now(), std::chrono::system_clock::now());
+    const bool stands_aside = config_.stands_aside && config_.stands_aside();
+    if (stands_aside) give_back();
+    const LeaseElection::Step step = election_.next(Clock::now(), std::chrono::system_clock::now(), stands_aside);
     switch (step.kind) {
       case Kind::kWait:
         wait_until(step.until, stop);
@@ -48,6 +50,10 @@ void LeaseKeeper::run(const std::stop_token& stop) {
       config_.on_change(was_held);
     }
   }
+  give_back();
+}
+
+void LeaseKeeper::give_back() {
   const auto given_back = election_.release(std::chrono::system_clock::now());
   config_.term.end_at(election_.held_until());
   if (given_back) write(*given_back);

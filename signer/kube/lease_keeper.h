@@ -33,6 +33,9 @@ struct LeaseKeeperConfig {
   // As LeaseElection has it.
   std::string identity;
   LeaseTiming timing;
+  // Whether another should have the Lease, for nothing could be done with it here: it is then given back and not taken.
+  // Asked from the keeper's thread, about every second at least. Absent: never.
+  std::function<bool()> stands_aside = {};
   // From the keeper's thread: true when the term has begun, false after it has ended without another, in turn. Must
   // return soon: meanwhile nothing is renewed.
   std::function<void(bool held)> on_change;
@@ -59,6 +62,7 @@ class LeaseKeeper {
   void run(const std::stop_token& stop);
   void look();
   void write(const Lease& lease);
+  void give_back();
   void fail(const std::string& doing, const KubeError& error);
 
   const LeaseKeeperConfig config_;

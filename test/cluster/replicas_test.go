@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +189,26 @@ func TestSoakAReplicaThatIsKilledWhileItSignsIsReplaced(t *testing.T) {
 		got := work.end(t)
 		find("replica that signs: killed", "longest wait for a certificate", "%.1f s of %d", longestWait(got).Seconds(), len(got))
 		expectEachPublishedOnce(t, all, got, first)
+	})
+}
+
+func TestSoakAReplicaWhoseLogCannotBeWrittenLeavesSigningToAnother(t *testing.T) {
+	const scenario = "replica that signs: its log cannot be written"
+	repeatedly(t, func(t *testing.T) {
+		all := startReplicas(t, 3)
+		work := startLoad(t)
+		first := signing(t, all, nil)
+		work.more(t, 50)
+		limitFiles(t, first.process, strconv.FormatInt(sizeOf(t, first.signet.AuditLog()), 10))
+		began := time.Now()
+		signing(t, all, first)
+		find(scenario, "another holds the Lease", "%.1f s later", time.Since(began).Seconds())
+		work.more(t, 50)
+		limitFiles(t, first.process, "unlimited")
+		work.more(t, 50)
+		got := work.end(t)
+		find(scenario, "longest wait for a certificate", "%.1f s of %d", longestWait(got).Seconds(), len(got))
+		expectEachPublishedOnce(t, all, got, nil)
 	})
 }
 

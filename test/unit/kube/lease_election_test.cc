@@ -99,6 +99,21 @@ TEST_CASE("What is done next follows from what was last seen of the Lease, and w
   }
 }
 
+TEST_CASE("Who stands aside looks on, and takes the Lease neither when it is free nor when it is his") {
+  struct Row {
+    const char* name;
+    std::optional<Lease> lease;
+  };
+  for (const Row& row : {Row{"there is none", std::nullopt}, Row{"given back", lease_of("")},
+                         Row{"run out", lease_of("them")}, Row{"his own", lease_of("us")}}) {
+    INFO(row.name);
+    LeaseElection election = us();
+    election.seen(row.lease, kStart);
+    CHECK(election.next(kStart, kWall, true).kind == Kind::kWait);
+    CHECK(election.next(kStart + 60s, kWall, true).kind == Kind::kLook);
+  }
+}
+
 TEST_CASE("It is held from an answered write on, for as long as is trusted after it was sent") {
   LeaseElection election = us();
   const auto is_held_at = [&](std::chrono::milliseconds since) { return kStart + since < election.held_until(); };

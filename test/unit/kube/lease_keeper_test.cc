@@ -71,13 +71,15 @@ class Told {
 };
 
 struct Replica {
-  Replica(LeaseApi& api, Told& told, const std::string& name, LeaseTiming timing)
+  Replica(LeaseApi& api, Told& told, const std::string& name, LeaseTiming timing,
+          std::function<bool()> stands_aside = {})
       : keeper({.api = api,
                 .term = term,
                 .name_space = "ns",
                 .name = "signet",
                 .identity = name,
                 .timing = timing,
+                .stands_aside = std::move(stands_aside),
                 .on_change = [&told, name](bool held) { told.add(name + (held ? " holds it" : " holds it no more")); },
                 .on_problem = [&told, name](const std::string& message) { told.add(name + ": " + message); }}) {}
 
@@ -103,6 +105,25 @@ TEST_CASE("A Lease that is given back is another's, however long it would have l
   CHECK(api.holder() == "second");
   second.keeper.stop();
   CHECK(api.holder().empty());
+}
+
+TEST_CASE("Who could do nothing with the Lease leaves it to another, and may have it again later") {
+  LeaseApi api;
+  Told told;
+  std::atomic<bool> aside = false;
+  Replica first(api, told, "first", kPatient, [&aside] { return aside.load(); });
+  CHECK(told.wait_for(1).back() == "first holds it");
+  Replica second(api, told, "second", kPatient);
+  aside = true;
+  auto all = told.wait_for(3);
+  std::ranges::sort(all);
+  CHECK(all == std::vector<std::string>{"first holds it", "first holds it no more", "second holds it"});
+  CHECK_FALSE(first.term.is_running());
+  CHECK(api.holder() == "second");
+  aside = false;
+  second.keeper.stop();
+  CHECK(told.wait_for(4).back() == "first holds it");
+  CHECK(api.holder() == "first");
 }
 
 TEST_CASE("A Lease that cannot be renewed is not held when its time is over, and is taken again") {

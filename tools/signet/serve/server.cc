@@ -338,6 +338,7 @@ void Server::take_part(const LeaseName& lease) {
       .name = lease.name,
       .identity = identity,
       .timing = {},
+      .stands_aside = [this] { return !issuance_log_->problem().empty(); },
       .on_change =
           [this](bool held) {
             if (held) {
@@ -345,7 +346,10 @@ void Server::take_part(const LeaseName& lease) {
               log(LogLevel::kInfo, "signing", {{"policy", current_.load()->policy->digest()}});
             } else {
               signer_->lay_down();
-              log(LogLevel::kWarning, "not signing any more: the Lease was not renewed in time");
+              log(LogLevel::kWarning,
+                  issuance_log_->problem().empty()
+                      ? "not signing any more: the Lease was not renewed in time"
+                      : "not signing any more: the Lease is another's until the log can be written");
             }
           },
       .on_problem = [](const std::string& message) { log(LogLevel::kWarning, message); },
