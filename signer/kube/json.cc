@@ -8,6 +8,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -60,7 +61,10 @@ class BoundedHandler {
   bool Uint(unsigned value) { return count_value() && document_.Uint(value); }
   bool Int64(std::int64_t value) { return count_value() && document_.Int64(value); }
   bool Uint64(std::uint64_t value) { return count_value() && document_.Uint64(value); }
-  bool Double(double value) { return count_value() && document_.Double(value); }
+  // RapidJSON finds most numbers that are too large by itself, but not many digits with a large exponent.
+  bool Double(double value) {
+    return count_value() && (std::isfinite(value) || refuse("the number is too large")) && document_.Double(value);
+  }
   bool RawNumber(const char* text, rapidjson::SizeType length, bool copy) {
     return count_value() && document_.RawNumber(text, length, copy);
   }

@@ -59,6 +59,7 @@ TEST_CASE("JSON text that breaks a rule is refused with its byte and the rule") 
       {"NaN", "[NaN]", "byte 1: Invalid value."},
       {"byte order mark", "\xEF\xBB\xBF{}", "byte 0: Invalid value."},
       {"number too big", "[1e999]", "byte 1: Number too big to be stored in double."},
+      {"number too big by its many digits", "[" + std::string(87, '6') + "e299]", "byte 1: the number is too large"},
       {"leading zero", "[01]", "byte 2: Missing a comma or ']' after an array element."},
       {"overlong UTF-8", "[\"\xC0\xAF\"]", "byte 2: not valid UTF-8"},
       {"UTF-8 surrogate", "[\"\xED\xA0\x80\"]", "byte 2: not valid UTF-8"},
