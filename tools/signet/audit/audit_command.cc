@@ -52,7 +52,7 @@ int verify(const Arguments& arguments) {
   add_option("expect-head", po::value<std::vector<std::string>>()->value_name("HASH"),
              "the head of a log as it was told before, and kept elsewhere: a line must have this hash; may be given "
              "more than once");
-  add_option("output", po::value<std::string>()->default_value("text")->value_name("FORMAT"), "text or json");
+  add_output_option(options);
   const auto line = CommandLine::parse(
       std::string(kUsage) +
           "\n\n"
@@ -73,9 +73,9 @@ int verify(const Arguments& arguments) {
   if (!line) {
     return line.error();
   }
-  const std::string output = line->text("output");
-  if (output != "text" && output != "json") {
-    return usage_error("--output must be text or json, not \"" + output + "\"");
+  const auto as_json = wants_json(*line);
+  if (!as_json) {
+    return as_json.error();
   }
   const std::vector<std::string> heads = line->texts("expect-head");
   if (const auto wrong = std::ranges::find_if_not(heads, is_hash); wrong != heads.end()) {
@@ -97,7 +97,7 @@ int verify(const Arguments& arguments) {
     return kExitUsage;
   }
   report.verified = verification.take();
-  std::cout << (output == "json" ? to_json(report) : to_text(report));
+  std::cout << (*as_json ? to_json(report) : to_text(report));
   return report.verified.holds() ? kExitYes : kExitNo;
 }
 

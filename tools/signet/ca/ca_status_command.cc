@@ -110,15 +110,14 @@ class Report {
 int ca_status_command(const Arguments& arguments) {
   po::options_description options = ca_place_options_for_signers();
   add_mesh_config_option(options);
-  options.add_options()("output", po::value<std::string>()->default_value("text")->value_name("FORMAT"),
-                        "text or json");
+  add_output_option(options);
   const auto line = CommandLine::parse(kUsage, options, arguments);
   if (!line) {
     return line.error();
   }
-  const std::string output = line->text("output");
-  if (output != "text" && output != "json") {
-    return usage_error("--output must be text or json, not \"" + output + "\"");
+  const auto as_json = wants_json(*line);
+  if (!as_json) {
+    return as_json.error();
   }
   const auto place = CaPlace::of(*line);
   if (!place) {
@@ -134,13 +133,13 @@ int ca_status_command(const Arguments& arguments) {
   json.begin_array();
   for (const auto& [signer, reading] : read_cas(place->source(false), place->api.get(), place->secret_names())) {
     const CaChoice choice = choose_ca(signer, reading.found, nullptr, now);
-    if (output == "json") {
+    if (*as_json) {
       report.json(json, signer, choice);
     } else {
       std::cout << report.text(signer, choice);
     }
   }
-  if (output == "json") {
+  if (*as_json) {
     std::cout << json.end_array().take() << "\n";
   }
   return report.is_in_order() ? kExitYes : kExitNo;

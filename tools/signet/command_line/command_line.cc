@@ -41,6 +41,19 @@ std::vector<std::string> CommandLine::texts(const std::string& option) const {
   return has(option) ? values_[option].as<std::vector<std::string>>() : std::vector<std::string>();
 }
 
+void add_output_option(po::options_description& options) {
+  options.add_options()("output", po::value<std::string>()->default_value("text")->value_name("FORMAT"),
+                        "text or json");
+}
+
+tl::expected<bool, int> wants_json(const CommandLine& line) {
+  const std::string output = line.text("output");
+  if (output != "text" && output != "json") {
+    return tl::unexpected(usage_error("--output must be text or json, not \"" + output + "\""));
+  }
+  return output == "json";
+}
+
 int usage_error(const std::string& message) {
   std::cerr << "signet: " << message << "\n";
   return kExitUsage;

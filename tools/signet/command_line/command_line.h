@@ -33,6 +33,11 @@ class CommandLine {
   boost::program_options::variables_map values_;
 };
 
+/// --output, text unless json is asked for.
+void add_output_option(boost::program_options::options_description& options);
+/// What add_output_option took: whether it is json. An error is the exit code, after it was told.
+[[nodiscard]] tl::expected<bool, int> wants_json(const CommandLine& line);
+
 /// Tells `message` on stderr, after "signet: ", and returns the exit code for it.
 [[nodiscard]] int usage_error(const std::string& message);
 

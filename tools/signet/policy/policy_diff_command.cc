@@ -20,7 +20,7 @@ int policy_diff_command(const Arguments& arguments) {
   add("audit", po::value<std::string>()->required()->value_name("FILE"), "a review log or an issuance log");
   add("namespaces", po::value<std::string>()->value_name("FILE"),
       "the cluster's, as kubectl get namespaces -o yaml prints them (default: none are known)");
-  add("output", po::value<std::string>()->default_value("text")->value_name("FORMAT"), "text or json");
+  add_output_option(options);
   const auto line = CommandLine::parse(
       "signet policy diff OLD NEW --audit FILE [--namespaces FILE] [--output text|json]\n\n"
       "Takes the decisions of an audit log again, under a policy and under another, and tells those that would "
@@ -30,9 +30,9 @@ int policy_diff_command(const Arguments& arguments) {
   if (!line) {
     return line.error();
   }
-  const std::string output = line->text("output");
-  if (output != "text" && output != "json") {
-    return usage_error("--output must be text or json, not \"" + output + "\"");
+  const auto as_json = wants_json(*line);
+  if (!as_json) {
+    return as_json.error();
   }
   const std::vector<std::string> files = line->texts("policy");
   if (files.size() != 2) {
@@ -64,7 +64,7 @@ int policy_diff_command(const Arguments& arguments) {
     std::cerr << notes_of(report);
     return kExitUsage;
   }
-  std::cout << (output == "json" ? to_json(report) : to_text(report));
+  std::cout << (*as_json ? to_json(report) : to_text(report));
   return report.replay.diff.changed() == 0 ? kExitYes : kExitNo;
 }
 

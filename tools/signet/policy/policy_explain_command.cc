@@ -116,7 +116,7 @@ po::options_description request_options() {
   add("mutate", "explain the request as /mutate leaves it, as at CREATE in a cluster");
   add("for", po::value<std::string>()->default_value("tenant")->value_name("WHOM"),
       "tenant: nothing of other tenants is told; operator: everything");
-  add("output", po::value<std::string>()->default_value("text")->value_name("FORMAT"), "text or json");
+  add_output_option(options);
   return options;
 }
 
@@ -170,9 +170,9 @@ int policy_explain_command(const Arguments& arguments) {
   if (!line) {
     return line.error();
   }
-  const std::string output = line->text("output");
-  if (output != "text" && output != "json") {
-    return usage_error("--output must be text or json, not \"" + output + "\"");
+  const auto as_json = wants_json(*line);
+  if (!as_json) {
+    return as_json.error();
   }
   const std::string whom = line->text("for");
   if (whom != "tenant" && whom != "operator") {
@@ -188,7 +188,7 @@ int policy_explain_command(const Arguments& arguments) {
   }
   const Explanation explanation = explain(*policy, sketched_request(*sketch, *policy), SketchedNamespace(*sketch),
                                           whom == "operator" ? Audience::kOperator : Audience::kTenant);
-  std::cout << (output == "json" ? json_of(explanation, *policy) : text_of(explanation));
+  std::cout << (*as_json ? json_of(explanation, *policy) : text_of(explanation));
   return explanation.decision.denied() ? kExitNo : kExitYes;
 }
 

@@ -38,10 +38,7 @@ tl::expected<std::string, std::string> admission_policy_yaml(const AdmissionPoli
   if (!policy.namespaces.names.empty()) {
     yaml += namespace_selector_yaml(policy.namespaces, 4);
   }
-  yaml += "    resourceRules:\n    - apiGroups: [" + (policy.group.empty() ? "\"\"" : std::string(policy.group)) +
-          "]\n      apiVersions: [" + std::string(policy.version) + "]\n      operations: [" +
-          std::string(policy.operations) + "]\n      resources: [" + std::string(policy.resources) +
-          "]\n      scope: " + std::string(policy.scope) + "\n";
+  yaml += "    resourceRules:\n" + rule_yaml(policy.rule, 4);
   yaml += match_conditions_yaml(policy.conditions, 2);
   if (!policy.variables.empty()) {
     yaml += "  variables:\n";

@@ -24,11 +24,7 @@ struct AdmissionPolicy {
   };
 
   std::string name;
-  std::string_view group;
-  std::string_view version;
-  std::string_view operations;
-  std::string_view resources;
-  std::string_view scope;
+  AdmissionRule rule;
   NamespaceNames namespaces;
   std::vector<MatchCondition> conditions;
   std::vector<Variable> variables;

@@ -82,6 +82,14 @@ MatchCondition configures_its_proxy(const Policy& policy) {
                                       named_in("object.spec.initContainers") + "))"};
 }
 
+std::string rule_yaml(const AdmissionRule& rule, std::size_t columns) {
+  const std::string indent(columns, ' ');
+  return indent + "- apiGroups: [" + (rule.group.empty() ? "\"\"" : std::string(rule.group)) + "]\n" + indent +
+         "  apiVersions: [" + std::string(rule.version) + "]\n" + indent + "  operations: [" +
+         std::string(rule.operations) + "]\n" + indent + "  resources: [" + std::string(rule.resources) + "]\n" +
+         indent + "  scope: " + std::string(rule.scope) + "\n";
+}
+
 std::string namespace_selector_yaml(const NamespaceNames& namespaces, std::size_t columns) {
   const std::string indent(columns, ' ');
   std::string yaml = indent + "namespaceSelector:\n" + indent + "  matchExpressions:\n" + indent +

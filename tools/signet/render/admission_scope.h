@@ -10,6 +10,19 @@ namespace signet {
 
 // Which objects the API server asks about, or judges itself: what its namespace selectors and match conditions say.
 
+/// Lists are separated by commas. `group`: empty for the core API.
+struct AdmissionRule {
+  std::string_view group;
+  std::string_view version;
+  std::string_view operations;
+  std::string_view resources;
+  std::string_view scope;  ///< Cluster or Namespaced
+};
+
+inline constexpr AdmissionRule kProxyConfigsWritten{"networking.istio.io", "v1beta1", "CREATE, UPDATE", "proxyconfigs",
+                                                    "Namespaced"};
+inline constexpr AdmissionRule kPodsCreated{"", "v1", "CREATE", "pods", "Namespaced"};
+
 struct MatchCondition {
   std::string name;
   std::string expression;  ///< CEL
@@ -37,6 +50,8 @@ struct TenantScope {
 /// variables too.
 [[nodiscard]] MatchCondition configures_its_proxy(const Policy& policy);
 
+/// An entry of `rules` or `resourceRules`, indented.
+[[nodiscard]] std::string rule_yaml(const AdmissionRule& rule, std::size_t columns);
 /// `namespaceSelector`, indented.
 [[nodiscard]] std::string namespace_selector_yaml(const NamespaceNames& namespaces, std::size_t columns);
 /// `matchConditions`, indented; nothing for none.

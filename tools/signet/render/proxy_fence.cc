@@ -199,11 +199,7 @@ AdmissionPolicy fence_of_proxy_configs(const Policy& policy, std::string_view ow
                                ").join(\", \") + \" to what nobody may set it to (lockedVariables)\""});
   }
   return {.name = "signet-proxyconfigs",
-          .group = "networking.istio.io",
-          .version = "v1beta1",
-          .operations = "CREATE, UPDATE",
-          .resources = "proxyconfigs",
-          .scope = "Namespaced",
+          .rule = kProxyConfigsWritten,
           .namespaces = std::move(scope.namespaces),
           .conditions = std::move(scope.conditions),
           .variables = std::move(variables),
@@ -255,11 +251,7 @@ std::optional<AdmissionPolicy> fence_of_pods(const Policy& policy, std::string_v
     validations.push_back({no_container("c.name == " + cel_text(kProxyContainer) + " && has(c.envFrom)"), sets});
   }
   return AdmissionPolicy{.name = "signet-pods",
-                         .group = "",
-                         .version = "v1",
-                         .operations = "CREATE",
-                         .resources = "pods",
-                         .scope = "Namespaced",
+                         .rule = kPodsCreated,
                          .namespaces = std::move(scope.namespaces),
                          .conditions = std::move(scope.conditions),
                          .variables = pod_variables(policy),

@@ -41,13 +41,10 @@ class RequestFence {
 
   [[nodiscard]] AdmissionPolicy build() {
     AdmissionPolicy fence = {.name = "signet-certificatesigningrequests",
-                             .group = "certificates.k8s.io",
-                             .version = "v1",
-                             .operations = "CREATE, UPDATE",
-                             .resources =
-                                 "certificatesigningrequests, certificatesigningrequests/approval, "
-                                 "certificatesigningrequests/status",
-                             .scope = "Cluster",
+                             .rule = {"certificates.k8s.io", "v1", "CREATE, UPDATE",
+                                      "certificatesigningrequests, certificatesigningrequests/approval, "
+                                      "certificatesigningrequests/status",
+                                      "Cluster"},
                              .namespaces = {},
                              .conditions = {{"our-signer-domain", "object.spec.signerName.startsWith(" +
                                                                       cel_text(policy_.signer_name("")) + ")"}},

@@ -44,11 +44,7 @@ std::string client_config(const WebhookTarget& target, std::string_view path) {
 // One entry of `webhooks`.
 struct Webhook {
   std::string name;  // without ".validate.signet" or ".mutate.signet"
-  std::string_view group;
-  std::string_view version;
-  std::string_view operations;
-  std::string_view resources;
-  std::string_view scope;
+  AdmissionRule rule;
   NamespaceNames namespaces;
   std::vector<MatchCondition> conditions;
   std::string_view failure_policy;
@@ -57,10 +53,7 @@ struct Webhook {
 std::string webhook_yaml(const Webhook& webhook, std::string_view verb, const WebhookTarget& target) {
   std::string yaml = "- name: " + webhook.name + "." + std::string(verb) + ".signet\n";
   yaml += client_config(target, "/" + std::string(verb));
-  yaml += "  rules:\n  - apiGroups: [" + (webhook.group.empty() ? "\"\"" : std::string(webhook.group)) +
-          "]\n    apiVersions: [" + std::string(webhook.version) + "]\n    operations: [" +
-          std::string(webhook.operations) + "]\n    resources: [" + std::string(webhook.resources) +
-          "]\n    scope: " + std::string(webhook.scope) + "\n";
+  yaml += "  rules:\n" + rule_yaml(webhook.rule, 2);
   if (!webhook.namespaces.names.empty()) {
     yaml += namespace_selector_yaml(webhook.namespaces, 2);
   }
@@ -127,11 +120,7 @@ std::string changes_whose_it_is(const Policy& policy) {
 Webhook namespaces(const Policy& policy) {
   const auto by_group = [](const std::string& test) { return "has(request.userInfo.groups) && " + test; };
   return {.name = "namespaces",
-          .group = "",
-          .version = "v1",
-          .operations = "CREATE, UPDATE",
-          .resources = "namespaces, namespaces/status, namespaces/finalize",
-          .scope = "Cluster",
+          .rule = {"", "v1", "CREATE, UPDATE", "namespaces, namespaces/status, namespaces/finalize", "Cluster"},
           .namespaces = {},
           .conditions = {{"not-by-an-admin", "!(" +
                                                  by_group("request.userInfo.groups.exists(g, g in " +
@@ -146,11 +135,7 @@ Webhook namespaces(const Policy& policy) {
 Webhook signing_requests(const Policy& policy, std::string_view operations, std::string_view resources) {
   return {
       .name = "certificatesigningrequests",
-      .group = "certificates.k8s.io",
-      .version = "v1",
-      .operations = operations,
-      .resources = resources,
-      .scope = "Cluster",
+      .rule = {"certificates.k8s.io", "v1", operations, resources, "Cluster"},
       .namespaces = {},
       .conditions = {{"our-signer-domain", "object.spec.signerName.startsWith(\"" + policy.signer_name("") + "\")"}},
       .failure_policy = "Fail"};
@@ -158,11 +143,7 @@ Webhook signing_requests(const Policy& policy, std::string_view operations, std:
 
 Webhook proxy_configs(TenantScope scope) {
   return {.name = "proxyconfigs",
-          .group = "networking.istio.io",
-          .version = "v1beta1",
-          .operations = "CREATE, UPDATE",
-          .resources = "proxyconfigs",
-          .scope = "Namespaced",
+          .rule = kProxyConfigsWritten,
           .namespaces = std::move(scope.namespaces),
           .conditions = std::move(scope.conditions),
           .failure_policy = "Ignore"};
@@ -171,11 +152,7 @@ Webhook proxy_configs(TenantScope scope) {
 Webhook pods(const Policy& policy, TenantScope scope) {
   scope.conditions.push_back(configures_its_proxy(policy));
   return {.name = "pods",
-          .group = "",
-          .version = "v1",
-          .operations = "CREATE",
-          .resources = "pods",
-          .scope = "Namespaced",
+          .rule = kPodsCreated,
           .namespaces = std::move(scope.namespaces),
           .conditions = std::move(scope.conditions),
           .failure_policy = "Ignore"};
@@ -208,11 +185,7 @@ std::vector<Webhook> issuer_requests(const Policy& policy) {
     const std::string suffix = webhooks.empty() ? "" : "-" + std::to_string(webhooks.size() + 1);
     webhooks.push_back(
         {.name = "certificaterequests" + suffix,
-         .group = "cert-manager.io",
-         .version = "v1",
-         .operations = "CREATE, UPDATE",
-         .resources = "certificaterequests",
-         .scope = "Namespaced",
+         .rule = {"cert-manager.io", "v1", "CREATE, UPDATE", "certificaterequests", "Namespaced"},
          .namespaces = {},
          .conditions = {{"spec-is-written", "request.operation == \"CREATE\" || object.spec != oldObject.spec"},
                         {"issuer-kind", cluster ? of_cluster : "!(" + of_cluster + ")"},
