@@ -249,7 +249,8 @@ Connection::Step Connection::write(TimePoint now) {
   }
   if (in_.empty()) {
     enter(Phase::kIdle, now);
-    return std::nullopt;
+    // Whoever waits for his answer has sent nothing more.
+    return SSL_has_pending(ssl_.get()) == 1 ? Step() : Wants::kReadable;
   }
   // A request that was sent without waiting for the answer before it: others come first.
   enter(Phase::kReadingHead, now);
