@@ -2,14 +2,15 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -165,24 +166,30 @@ func tail(text string, lines int) string {
 	return strings.Join(all, "\n")
 }
 
-// freePorts returns that many loopback ports which nothing listens on.
+// Ports below those that Linux gives to who asks for any (ip_local_port_range): while a process is down, or not up yet, no connection
+// and no other listener gets its port.
+const firstPort, lastPort = 20000, 32767
+
+var lastFreePort atomic.Int64
+
+// freePorts returns that many loopback ports which nothing listens on, and which it has not returned before.
 func freePorts(count int) ([]int, error) {
+	lastFreePort.CompareAndSwap(0, rand.Int64N(lastPort-firstPort)+1)
 	var ports []int
-	var listeners []net.Listener
-	var failed error
-	for range count {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+	for range lastPort - firstPort {
+		port := firstPort + int(lastFreePort.Add(1)%(lastPort-firstPort))
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			failed = err
-			break
+			continue
 		}
-		listeners = append(listeners, listener)
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		if err := listener.Close(); err != nil {
+			return nil, err
+		}
+		if ports = append(ports, port); len(ports) == count {
+			return ports, nil
+		}
 	}
-	for _, listener := range listeners {
-		failed = errors.Join(failed, listener.Close())
-	}
-	return ports, failed
+	return nil, fmt.Errorf("not %d ports of 127.0.0.1 are free between %d and %d", count, firstPort, lastPort)
 }
 
 func freePort() (int, error) {
