@@ -8,17 +8,24 @@
 namespace signet {
 namespace {
 
-std::string mark_of_folder(const std::filesystem::path& folder) {
-  std::string mark;
-  for (const char* const file : {"tls.crt", "tls.key", "ca.crt"}) {
-    const FileStamp stamp = FileStamp::of((folder / file).string());
-    for (const auto number :
-         {std::int64_t{stamp.error}, static_cast<std::int64_t>(stamp.device), static_cast<std::int64_t>(stamp.inode),
-          std::int64_t{stamp.size}, stamp.modified, stamp.changed}) {
-      mark += std::to_string(number) + ' ';
-    }
+// The stamp's bytes: thousands of them are compared with those of the last look.
+void add_stamp(std::string& mark, const FileStamp& stamp) {
+  for (const auto number :
+       {std::int64_t{stamp.error}, static_cast<std::int64_t>(stamp.device), static_cast<std::int64_t>(stamp.inode),
+        std::int64_t{stamp.size}, stamp.modified, stamp.changed}) {
+    mark.append(reinterpret_cast<const char*>(&number), sizeof(number));
   }
-  return mark;
+}
+
+void add_folder(std::string& mark, const std::string& folder) {
+  const FileStamp itself = FileStamp::of(folder);
+  if (itself.error != 0) {
+    add_stamp(mark, itself);
+    return;
+  }
+  for (const char* const file : {"/tls.crt", "/tls.key", "/ca.crt"}) {
+    add_stamp(mark, FileStamp::of(folder + file));
+  }
 }
 
 }  // namespace
@@ -26,7 +33,10 @@ std::string mark_of_folder(const std::filesystem::path& folder) {
 std::optional<std::string> CaWatch::mark_of(const std::string& signer, const std::string& secret_name) const {
   if (source_.name_space.empty()) {
     const std::string folder = (std::filesystem::path(source_.directory) / signer).string();
-    return mark_of_folder(folder) + mark_of_folder(in_use_folder(folder));
+    std::string mark;
+    add_folder(mark, folder);
+    add_folder(mark, in_use_folder(folder));
+    return mark;
   }
   std::string mark;
   for (const std::string& name : {secret_name, in_use_secret(secret_name)}) {
