@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -488,4 +489,27 @@ func TestSoakWhatWaitsThroughABadDayOfTheAPIServerIsSignedAfterIt(t *testing.T) 
 			find(day.name, "from its end to the last certificate (goal 5 s)", "%.1f s, of %d that waited", longest.Seconds(), len(d.waiting))
 		})
 	}
+}
+
+// An API server that has just started forbids everything until it has read its roles.
+func TestSignetWaitsForAnAPIServerThatKnowsNoRolesYet(t *testing.T) {
+	proxy, err := stage.plane.NewFaultyProxy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Close)
+	signet, err := stage.signet.As(stage.signetUser.Behind(proxy), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy.Set(lab.Fault{Status: http.StatusForbidden})
+	process, err := signet.Launch("signer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, process) })
+	says := said(t, process)
+	says("asking the API server who we are failed: ")
+	proxy.Set(lab.Fault{})
+	says(`"message":"signing"`)
 }

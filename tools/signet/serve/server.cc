@@ -102,7 +102,7 @@ class Server {
   Attempt keep_serving();
   Attempt load_authorities();
   Attempt know_namespaces();
-  Attempt failed(const std::string& doing, const KubeError& error);
+  Attempt failed(const std::string& doing, const KubeError& error, bool may_pass);
   void start_signer();
   void take_part(const LeaseName& lease);
   void answer_for_a_while();
@@ -227,16 +227,18 @@ bool Server::start_metrics() {
   return true;
 }
 
-Attempt Server::failed(const std::string& doing, const KubeError& error) {
-  log(error.is_transient() ? LogLevel::kWarning : LogLevel::kError, doing + " failed: " + error.message);
+Attempt Server::failed(const std::string& doing, const KubeError& error, bool may_pass) {
+  log(may_pass ? LogLevel::kWarning : LogLevel::kError, doing + " failed: " + error.message);
   readiness_.set("api-server", error.message);
-  return error.is_transient() ? Attempt::kRetry : Attempt::kHopeless;
+  return may_pass ? Attempt::kRetry : Attempt::kHopeless;
 }
 
 Attempt Server::introduce() {
   const KubeResult<std::string> name = api_->who_am_i();
   if (!name) {
-    return failed("asking the API server who we are", name.error());
+    // Everybody whom it knows may ask that (system:basic-user): one that forbids it has just started and knows no roles.
+    const bool knows_no_roles = name.error().kind == KubeError::Kind::kForbidden;
+    return failed("asking the API server who we are", name.error(), knows_no_roles || name.error().is_transient());
   }
   self_ = std::make_shared<const std::string>(*name);
   log(LogLevel::kInfo, "known to the API server", {{"user", *name}});
@@ -257,7 +259,7 @@ Attempt Server::check_access() {
   }
   const KubeResult<std::vector<std::string>> missing = missing_permissions(*api_, *self_.load(), needed);
   if (!missing) {
-    return failed("asking the API server what we may do", missing.error());
+    return failed("asking the API server what we may do", missing.error(), missing.error().is_transient());
   }
   return missing->empty() || hopeless(*missing) ? Attempt::kDone : Attempt::kHopeless;
 }
