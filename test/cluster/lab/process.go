@@ -170,14 +170,16 @@ func tail(text string, lines int) string {
 // and no other listener gets its port.
 const firstPort, lastPort = 20000, 32767
 
-var lastFreePort atomic.Int64
+var (
+	triedFirst = rand.IntN(lastPort - firstPort + 1)
+	tried      atomic.Int64
+)
 
-// freePorts returns that many loopback ports which nothing listens on, and which it has not returned before.
+// freePorts returns that many loopback ports which nothing listens on: none twice before all were tried.
 func freePorts(count int) ([]int, error) {
-	lastFreePort.CompareAndSwap(0, rand.Int64N(lastPort-firstPort)+1)
 	var ports []int
-	for range lastPort - firstPort {
-		port := firstPort + int(lastFreePort.Add(1)%(lastPort-firstPort))
+	for range lastPort - firstPort + 1 {
+		port := firstPort + (triedFirst+int(tried.Add(1)))%(lastPort-firstPort+1)
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue

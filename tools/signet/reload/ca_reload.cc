@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kBetweenLooksAtFiles{1000};
 // Each looks at two Secrets for each signer, in the API server's cache.
 constexpr std::chrono::milliseconds kBetweenLooksAtSecrets{10'000};
-// A look at thousands of CAs takes a tenth of a second of a core, of which looking may have a fiftieth.
+// A look takes the longer the more CAs there are: of a core looking may have a fiftieth.
 constexpr int kPausePerLook = 50;
 
 // What this thread has used of a processor so far.

@@ -3,29 +3,24 @@
 #include <filesystem>
 #include <utility>
 
+#include "signer/issue/ca_files.h"
 #include "signer/kube/file_stamp.h"
 
 namespace signet {
 namespace {
 
-// The stamp's bytes: thousands of them are compared with those of the last look.
-void add_stamp(std::string& mark, const FileStamp& stamp) {
-  for (const auto number :
-       {std::int64_t{stamp.error}, static_cast<std::int64_t>(stamp.device), static_cast<std::int64_t>(stamp.inode),
-        std::int64_t{stamp.size}, stamp.modified, stamp.changed}) {
-    mark.append(reinterpret_cast<const char*>(&number), sizeof(number));
+// The bytes of its files' stamps: thousands of them are compared with those of the last look.
+std::string mark_of_folder(const std::string& folder) {
+  std::string mark;
+  for (const CaFile& file : kCaFiles) {
+    const FileStamp stamp = FileStamp::of(folder + '/' + file.name);
+    for (const auto number :
+         {std::int64_t{stamp.error}, static_cast<std::int64_t>(stamp.device), static_cast<std::int64_t>(stamp.inode),
+          std::int64_t{stamp.size}, stamp.modified, stamp.changed}) {
+      mark.append(reinterpret_cast<const char*>(&number), sizeof(number));
+    }
   }
-}
-
-void add_folder(std::string& mark, const std::string& folder) {
-  const FileStamp itself = FileStamp::of(folder);
-  if (itself.error != 0) {
-    add_stamp(mark, itself);
-    return;
-  }
-  for (const char* const file : {"/tls.crt", "/tls.key", "/ca.crt"}) {
-    add_stamp(mark, FileStamp::of(folder + file));
-  }
+  return mark;
 }
 
 }  // namespace
@@ -33,10 +28,7 @@ void add_folder(std::string& mark, const std::string& folder) {
 std::optional<std::string> CaWatch::mark_of(const std::string& signer, const std::string& secret_name) const {
   if (source_.name_space.empty()) {
     const std::string folder = (std::filesystem::path(source_.directory) / signer).string();
-    std::string mark;
-    add_folder(mark, folder);
-    add_folder(mark, in_use_folder(folder));
-    return mark;
+    return mark_of_folder(folder) + mark_of_folder(in_use_folder(folder));
   }
   std::string mark;
   for (const std::string& name : {secret_name, in_use_secret(secret_name)}) {

@@ -236,8 +236,7 @@ Attempt Server::failed(const std::string& doing, const KubeError& error, bool ma
 Attempt Server::introduce() {
   const KubeResult<std::string> name = api_->who_am_i();
   if (!name) {
-    // Everybody whom it knows may ask that (system:basic-user): one that forbids it has just started and knows no
-    // roles.
+    // Everybody may ask that (system:basic-user): an API server that forbids it has just started and knows no roles.
     const bool knows_no_roles = name.error().kind == KubeError::Kind::kForbidden;
     return failed("asking the API server who we are", name.error(), knows_no_roles || name.error().is_transient());
   }
